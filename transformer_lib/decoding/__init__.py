@@ -1,0 +1,1 @@
+"""From a model to sentences (section 6.1)."""

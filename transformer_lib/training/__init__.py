@@ -1,0 +1,1 @@
+"""How to train a model (section 5)."""
