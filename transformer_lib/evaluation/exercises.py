@@ -85,9 +85,7 @@ def _difference_of_parts(answer: Any, expected: Any, atol: float) -> str:
     if not isinstance(answer, (tuple, list)) or len(answer) != len(expected):
         return f"not yet; expected {len(expected)} results."
     findings = (_difference(a, e, atol) for a, e in zip(answer, expected, strict=True))
-    return next(
-        (f"result {i}: {finding}" for i, finding in enumerate(findings, 1) if finding), ""
-    )
+    return next((f"result {i}: {finding}" for i, finding in enumerate(findings, 1) if finding), "")
 
 
 def _is_numeric(values: tuple | list) -> bool:

@@ -1,0 +1,59 @@
+"""The fidelity ledger: every claim, where it is shown, by which test, and the verdict."""
+
+from pathlib import Path
+
+import yaml
+
+# What a verdict means, in the order in which they are counted.
+VERDICTS = {
+    "holds": "holds here",
+    "partly": "holds in part",
+    "fails": "does not hold here",
+    "deviation": "not reproduced; the deviation is stated",
+    "open": "open",
+}
+FLAGS = {
+    "M": "often misread",
+    "F": "not in the paper: folklore or later work",
+}
+
+
+def read_ledger(root: Path) -> list[dict]:
+    """Return the groups of claims.yml, each with a title and a list of claims."""
+    return yaml.safe_load((root / "claims.yml").read_text(encoding="utf8"))
+
+
+def claims(root: Path) -> list[dict]:
+    """Return all claims, in order."""
+    return [claim for group in read_ledger(root) for claim in group["claims"]]
+
+
+def ledger(root: Path) -> str:
+    """Return the ledger as Markdown: a count, then one entry for each claim."""
+    parts = [_count(claims(root))]
+    for group in read_ledger(root):
+        parts.append(f"## {group['title']}")
+        parts += [_entry(claim) for claim in group["claims"]]
+    return "\n\n".join(parts)
+
+
+def _count(every: list[dict]) -> str:
+    counts = {verdict: sum(c["verdict"] == verdict for c in every) for verdict in VERDICTS}
+    named = (f"{number} {VERDICTS[verdict]}" for verdict, number in counts.items() if number)
+    return f"**{len(every)} claims: {', '.join(named)}.**"
+
+
+def _entry(claim: dict) -> str:
+    flags = "".join(f" *({FLAGS[flag]})*" for flag in claim["flags"])
+    facts = [f"Paper: {claim['paper']}.", f"Verdict: **{VERDICTS[claim['verdict']]}**."]
+    if claim["finding"]:
+        facts.append(" ".join(claim["finding"].split()))
+    if claim["anchors"]:
+        facts.append("Shown: " + ", ".join(f"{{ref}}`{a}`" for a in claim["anchors"]) + ".")
+    else:
+        facts.append("Planned: chapter " + ", ".join(claim["chapters"]) + ".")
+    if claim["tests"]:
+        facts.append("Test: " + ", ".join(f"`{test}`" for test in claim["tests"]) + ".")
+    text = " ".join(claim["claim"].split())
+    body = "\n\n".join([f"{text}{flags}", "  \n".join(facts)])
+    return f"(ledger-{claim['id']})=\n### Claim {claim['id']}\n\n{body}"
