@@ -1,6 +1,6 @@
 """All settings, frozen: what to build, what to train on, how to train, how to decode.
 
-`base()` and `big()` are the two models of the paper (Table 3); `PRESETS` holds the runs of this book.
+`base()` and `big()` are the two models of the paper (Table 3); `PRESETS` holds the book's runs.
 """
 
 import dataclasses
@@ -97,7 +97,7 @@ class ModelConfig(Settings):
     dropout: float = 0.1  # on each sub-layer's output and on embeddings plus positions (5.4)
     attention_dropout: float = 0.0  # on the attention weights; not in the paper
     ff_dropout: float = 0.0  # inside the feed-forward network; not in the paper
-    norm: Literal["layer", "batch"] = "layer"
+    norm: Literal["layer", "batch", "masked_batch"] = "layer"  # masked: statistics of real tokens
     norm_order: Literal["post", "pre"] = "post"
     positions: Literal["sinusoidal", "learned", "none"] = "sinusoidal"
     max_length: int = 1024  # of learned positions; the other two have no limit
@@ -121,7 +121,7 @@ class ModelConfig(Settings):
 
 @dataclass(frozen=True)
 class RNNConfig(Settings):
-    """A recurrent sequence-to-sequence model (section 1; Sutskever et al. 2014, Bahdanau et al. 2015)."""
+    """A recurrent model (section 1; Sutskever et al. 2014, Bahdanau et al. 2015)."""
 
     vocab_size: int = 37_000
     d_model: int = 512
@@ -235,7 +235,8 @@ class TrainConfig(Settings):
             raise ValueError(f"peak_lr is {self.peak_lr}; it must be above 0, for example 0.005")
         if self.clip_norm < 0 or self.patience < 0:
             raise ValueError(
-                f"clip_norm is {self.clip_norm} and patience {self.patience}; neither may be negative"
+                f"clip_norm is {self.clip_norm} and patience {self.patience}; "
+                "neither may be negative"
             )
 
 

@@ -1,4 +1,4 @@
-"""What every sequence-to-sequence model here can do, so that one trainer and one decoder serve all (section 3).
+"""What every model here can do, so that one trainer and one decoder serve all (section 3).
 
 Training calls `model(src, tgt)`; generation calls `start` once and `step` for every token.
 """
@@ -47,7 +47,7 @@ class Seq2Seq(Protocol):
     def forward(
         self, src: Int[Tensor, "B S"], tgt: Int[Tensor, "B T"], returns: Returns = "logits"
     ) -> Float[Tensor, "B T V"] | Float[Tensor, "B T D"] | Seq2SeqOutput:
-        """Predict every next token at once: logits, the hidden states before them, or everything."""
+        """Predict every next token: logits, the hidden states before them, or everything."""
         ...
 
     def logits(self, hidden: Float[Tensor, "... D"]) -> Float[Tensor, "... V"]:
@@ -64,7 +64,7 @@ class Seq2Seq(Protocol):
 
 
 def reorder(state, index: Int[Tensor, " N"]):
-    """Return the state of the sentences at `index`, in that order: how a beam search moves its beams.
+    """Return the state of the sentences at `index`, in that order: how a beam search moves.
 
     A sentence may be picked several times or not at all, so N may differ from B.
     """
