@@ -7,7 +7,7 @@ import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 PAD, BOS, EOS = 0, 1, 2  # the token ids every tokenizer and every model of ours agrees on
 
@@ -16,6 +16,9 @@ def nearest(name: str, known: list[str]) -> str:
     """Return a hint that names the known setting closest to `name`, or lists them all."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+
+
+AnySettings = TypeVar("AnySettings", bound="Settings")
 
 
 class Settings:
@@ -30,7 +33,7 @@ class Settings:
                 raise ValueError(f"{name} is {value!r}, which is not one of its values; {hint}")
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+    def from_dict(cls: type[AnySettings], values: Mapping[str, Any]) -> AnySettings:
         """Build from plain values, such as a JSON file holds.
 
         Raises:
@@ -42,7 +45,7 @@ class Settings:
         """Return plain values that `from_dict` takes back."""
         return dataclasses.asdict(self)  # type: ignore[call-overload]
 
-    def updated(self, **changes: Any) -> Self:
+    def updated(self: AnySettings, **changes: Any) -> AnySettings:
         """Return a copy with some settings changed.
 
         Raises:

@@ -24,6 +24,7 @@ class Seq2SeqOutput(NamedTuple):
     cross_weights: tuple[Float[Tensor, "B H T S"], ...] = ()
 
 
+@runtime_checkable
 class State(Protocol):
     """A named tuple of tensors whose first axis is the batch; each model defines its own."""
 
