@@ -1,0 +1,1 @@
+"""The figures of the book: one house style, maps of attention, curves."""
