@@ -1,0 +1,128 @@
+"""Files that are whole or not there, and tensors that know when a bit of them has flipped."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+Tensors = Mapping[str, Tensor]
+
+
+class DamagedFile(ValueError):
+    """A file is truncated, changed since it was written, or not ours."""
+
+
+@contextlib.contextmanager
+def explain_full_disk(folder: Path) -> Iterator[None]:
+    """Turn "no space left" into a line that says what to do.
+
+    Raises:
+        OSError: with errno ENOSPC or EDQUOT and that line.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        line = (
+            f"no space left to write in {folder}; what was saved there is intact: "
+            "make room, then give the same command again"
+        )
+        raise OSError(error.errno, line) from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a file and wait until the disk has it."""
+    with open(path, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file under another name, then rename it: a reader sees the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with explain_full_disk(path.parent):
+            write_synced(temporary, data)
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def digest(tensors: Tensors) -> str:
+    """Return the sha256 of the tensors' names, types, shapes and values."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        total.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return total.hexdigest()
+
+
+def tensors_to_bytes(tensors: Tensors) -> bytes:
+    """Return a safetensors file that carries the digest of its content.
+
+    safetensors notices a truncated file by itself, a flipped bit not.
+    """
+    on_host = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return safetensors.torch.save(on_host, metadata={"sha256": digest(on_host)})
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read what `tensors_to_bytes` made.
+
+    Raises:
+        DamagedFile: missing, truncated, changed, or without a digest, so not written by us.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            expected = (file.metadata() or {}).get("sha256")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise DamagedFile(f"{path} cannot be read ({str(error).splitlines()[0]})") from None
+    if expected != digest(tensors):
+        raise DamagedFile(f"{path} is not as it was written: its sha256 does not match")
+    return tensors
+
+
+def state_to_bytes(state: Mapping[str, Any]) -> bytes:
+    """Return a JSON file that carries the digest of its content."""
+    text = json.dumps(state, sort_keys=True)
+    seal = hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps({"sha256": seal, "state": state}, sort_keys=True, indent=1).encode()
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """Read what `state_to_bytes` made.
+
+    Raises:
+        DamagedFile: missing, truncated, changed, or not of that form.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        state, expected = content["state"], content["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedFile(f"{path} cannot be read ({type(error).__name__}: {error})") from None
+    if expected != hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest():
+        raise DamagedFile(f"{path} is not as it was written: its sha256 does not match")
+    return state

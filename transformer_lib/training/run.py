@@ -1,0 +1,207 @@
+"""A run folder: what was trained, on what, and how it went.
+
+`config.json`, `tokenizer.json`, `environment.json`, `metrics.jsonl`, `log.txt`, `checkpoints/`, and
+when training ends `model.safetensors`, the mean of the last checkpoints.
+"""
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from transformer_lib.config import RunConfig
+from transformer_lib.training import checkpoint
+from transformer_lib.training.files import (
+    DamagedFile,
+    explain_full_disk,
+    read_tensors,
+    replace_file,
+    tensors_to_bytes,
+)
+
+# A run may go on with these changed: none of them alters an update that was made.
+MAY_CHANGE = {"train.steps", "train.patience", "train.device"}
+
+
+class RunFolder:
+    """The files of one training run, at `path`; `config` is what it was made with."""
+
+    def __init__(self, path: Path, config: RunConfig) -> None:
+        self.path = path
+        self.config = config
+
+    @classmethod
+    def open(cls, path: str | Path) -> "RunFolder":
+        """Open a run that exists.
+
+        Raises:
+            ValueError: no such folder, or it holds no run that can be read.
+        """
+        path = Path(path)
+        file = path / "config.json"
+        if not file.is_file():
+            raise ValueError(f"{path} holds no run: there is no {file}; train one, or name another")
+        try:
+            return cls(path, RunConfig.from_dict(json.loads(file.read_text(encoding="utf-8"))))
+        except (ValueError, TypeError, AttributeError, OSError) as error:
+            raise ValueError(f"{file} cannot be read ({error})") from None
+
+    @classmethod
+    def create(cls, path: str | Path, config: RunConfig, write: bool = True) -> "RunFolder":
+        """Make a run folder, or open the one that is there if it is of the same configuration.
+
+        With several processes only the first one should `write`.
+
+        Raises:
+            ValueError: `path` is a file, holds something else, or a run of another configuration.
+        """
+        path = Path(path)
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"{path} is a file; name a folder for the run")
+        if (path / "config.json").exists():
+            require_same(path, cls.open(path).config, config)
+        elif path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()):
+            raise ValueError(f"{path} holds other files and no run; name a new or an empty folder")
+        run = cls(path, config)
+        if write:
+            with explain_full_disk(path):
+                run.checkpoint_folder.mkdir(parents=True, exist_ok=True)
+            replace_file(path / "environment.json", to_json(environment()))
+            # Last: a folder that has it is complete.
+            replace_file(path / "config.json", to_json(config.to_dict()))
+        return run
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """Where the checkpoints lie."""
+        return self.path / "checkpoints"
+
+    @property
+    def tokenizer_path(self) -> Path:
+        """Where the tokenizer lies."""
+        return self.path / "tokenizer.json"
+
+    def log(self, line: str) -> None:
+        """Append a line to log.txt, with the time in UTC."""
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+        self._append("log.txt", f"{stamp} {line}\n")
+
+    def record(self, values: dict[str, Any]) -> None:
+        """Append one line to metrics.jsonl."""
+        self._append("metrics.jsonl", json.dumps(values) + "\n")
+
+    def _append(self, name: str, text: str) -> None:
+        with explain_full_disk(self.path), open(self.path / name, "a", encoding="utf-8") as file:
+            file.write(text)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return what was recorded, oldest first; a line that a crash cut short is left out."""
+        file = self.path / "metrics.jsonl"
+        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        records = []
+        for line in lines:
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                break
+        return records
+
+    def rewind(self, step: int) -> list[dict[str, Any]]:
+        """Drop what was recorded after `step`, since it will be recorded again; return the rest."""
+        kept = [record for record in self.metrics() if record["step"] <= step]
+        lines = "".join(json.dumps(record) + "\n" for record in kept)
+        replace_file(self.path / "metrics.jsonl", lines.encode())
+        return kept
+
+    def averaged_weights(self, warn: Callable[[str], None] | None = None) -> dict[str, Tensor]:
+        """Return the weights that translate: the mean of the last checkpoints (section 6.1).
+
+        Without checkpoints, `model.safetensors`: all that a run needs to be passed on.
+
+        Raises:
+            ValueError: there are no weights, or none that can be read.
+        """
+        paths = checkpoint.checkpoints(self.checkpoint_folder, interrupted=False)
+        paths = paths or checkpoint.checkpoints(self.checkpoint_folder)
+        if not paths:
+            return read_tensors(self.weights_path)
+        readable = []
+        for path in paths[-self.config.train.average :]:
+            try:
+                read_tensors(path / checkpoint.MODEL)
+                readable.append(path)
+            except DamagedFile as error:
+                (warn or self.log)(f"{error}; it is left out of the average")
+        return checkpoint.average(readable)
+
+    @property
+    def weights_path(self) -> Path:
+        """Where the averaged weights lie when training has ended."""
+        return self.path / checkpoint.MODEL
+
+    def write_weights(self) -> None:
+        """Write the averaged weights to `model.safetensors`."""
+        replace_file(self.weights_path, tensors_to_bytes(self.averaged_weights()))
+
+
+def to_json(values: dict[str, Any]) -> bytes:
+    """Return JSON for people to read."""
+    return (json.dumps(values, indent=2) + "\n").encode()
+
+
+def require_same(path: Path, there: RunConfig, wanted: RunConfig) -> None:
+    """Refuse to go on with other settings than a run began with.
+
+    Raises:
+        ValueError: names the first settings that differ.
+    """
+    old, new = flat(there), flat(wanted)
+    names = [name for name in {**new, **old} if old.get(name) != new.get(name)]
+    names = [n for n in names if n not in MAY_CHANGE and not n.startswith("decode.")]
+    if names:
+        told = ", ".join(f"{n}={old.get(n)} not {new.get(n)}" for n in names[:3])
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        raise ValueError(
+            f"{path} was made with {told}{more}; name another folder, or give the same settings"
+        )
+
+
+def flat(config: RunConfig) -> dict[str, Any]:
+    """Return the settings as `group.name`."""
+    groups = config.to_dict().items()
+    return {f"{group}.{name}": value for group, values in groups for name, value in values.items()}
+
+
+def environment() -> dict[str, str]:
+    """Return what results depend on besides the configuration: versions and hardware models."""
+    values = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": cpu_model(),
+        "cores": str(os.cpu_count()),
+        "threads": str(torch.get_num_threads()),
+    }
+    if "numpy" in sys.modules:
+        values["numpy"] = sys.modules["numpy"].__version__
+    if torch.cuda.is_available():
+        values["gpu"] = torch.cuda.get_device_name()
+        values["cuda"] = str(torch.version.cuda)
+    return values
+
+
+def cpu_model() -> str:
+    """Return the processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

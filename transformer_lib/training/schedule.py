@@ -1,0 +1,48 @@
+"""The learning rate: up in a straight line, then down with the root of the step (5.3)."""
+
+from collections.abc import Callable
+
+from transformer_lib.config import TrainConfig
+
+
+def noam(step: int, d_model: int, warmup: int) -> float:
+    """Return the learning rate of update `step` (eq. 3).
+
+    The first update is step 1. The two branches meet at `warmup`, where the rate is highest:
+    1 / sqrt(d_model * warmup).
+
+    Raises:
+        ValueError: `step`, `d_model` or `warmup` is below 1.
+    """
+    check_schedule(step, warmup, d_model=d_model)
+    return d_model**-0.5 * min(step**-0.5, step * warmup**-1.5)
+
+
+def warmup_to_peak(step: int, peak_lr: float, warmup: int) -> float:
+    """Return the same curve with its height chosen freely: `peak_lr` at step `warmup`.
+
+    `noam` is this curve with peak_lr = 1 / sqrt(d_model * warmup). Naming the peak lets the
+    warm-up change without changing the height.
+
+    Raises:
+        ValueError: `step` or `warmup` is below 1.
+    """
+    check_schedule(step, warmup)
+    return peak_lr * min(step / warmup, (warmup / step) ** 0.5)
+
+
+def check_schedule(step: int, warmup: int, d_model: int = 1) -> None:
+    """Refuse what has no learning rate; the formula would divide by zero."""
+    if min(step, warmup, d_model) < 1:
+        raise ValueError(
+            f"step {step}, warmup {warmup} and d_model {d_model} must be 1 or more; "
+            "the first update is step 1"
+        )
+
+
+def schedule(config: TrainConfig, d_model: int) -> Callable[[int], float]:
+    """Return the function from the step to the learning rate that `config` asks for."""
+    peak_lr = config.peak_lr
+    if peak_lr is None:
+        return lambda step: noam(step, d_model, config.warmup)
+    return lambda step: warmup_to_peak(step, peak_lr, config.warmup)

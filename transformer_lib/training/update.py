@@ -1,0 +1,145 @@
+"""One update of the weights: loss over all target tokens, gradients, Adam (section 5.3)."""
+
+import ctypes
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from transformer_lib.config import BOS, EOS, PAD, TrainConfig
+from transformer_lib.data.batching import Batch
+from transformer_lib.training.distributed import World
+from transformer_lib.training.loss import token_nll
+
+
+def adam(model: nn.Module, config: TrainConfig) -> torch.optim.Adam:
+    """Return the paper's optimizer for `model`, which must lie on its device already."""
+    betas = (config.adam_beta1, config.adam_beta2)
+    # Fused: one pass over each parameter instead of a dozen.
+    return torch.optim.Adam(model.parameters(), betas=betas, eps=config.adam_eps, fused=True)
+
+
+def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Adam) -> dict[str, Tensor]:
+    """Return Adam's moments and step counts, named after the parameters."""
+    return {
+        f"{kind}/{name}": value
+        for name, parameter in model.named_parameters()
+        for kind, value in optimizer.state.get(parameter, {}).items()
+    }
+
+
+def restore_optimizer(
+    model: nn.Module, optimizer: torch.optim.Adam, tensors: dict[str, Tensor]
+) -> None:
+    """Give the optimizer back what `optimizer_tensors` took from it."""
+    index = {name: i for i, (name, _) in enumerate(model.named_parameters())}
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        kind, _, name = key.partition("/")
+        state.setdefault(index[name], {})[kind] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[None]:
+    """Compute in bfloat16 if so asked, or left to us on a CUDA device; the weights stay float32."""
+    half = precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
+    return torch.autocast(device.type, torch.bfloat16) if half else nullcontext()
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor of the host to the device, without waiting for it on CUDA."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def idle(batch: Batch) -> Batch:
+    """Return one pair with no target to learn from, in place of an empty share of a batch.
+
+    Every process has to compute a gradient for the others to average; this one's is zero.
+    """
+    one = batch.src.new_full((1, 1), EOS)
+    return batch._replace(
+        src=one, tgt_in=torch.full_like(one, BOS), tgt_out=torch.full_like(one, PAD)
+    )
+
+
+def predict(
+    wrapped: nn.Module, model: nn.Module, batch: Batch, precision: str, device: torch.device
+) -> tuple[Float[Tensor, "N V"], Int[Tensor, " N"]]:
+    """Return logits and targets of the N real target positions of a batch.
+
+    Args:
+        wrapped: the model, or what exchanges its gradients between processes.
+        model: the model itself.
+        batch: on the host, where the models check its values.
+        precision: as in `TrainConfig`.
+        device: where the model lies.
+    """
+    batch = idle(batch) if batch.tgt_out.size(0) == 0 else batch
+    # Found on the host: on the device, the host would have to wait for their number.
+    real = to_device(batch.tgt_out.flatten().ne(PAD).nonzero().flatten(), device)
+    src, tgt_in, tgt_out = (to_device(t, device) for t in (batch.src, batch.tgt_in, batch.tgt_out))
+    with autocast(precision, device):
+        hidden = wrapped(src, tgt_in, returns="hidden")
+        # The largest product of a small model: spare it the padding.
+        logits = model.logits(hidden.flatten(0, 1).index_select(0, real))
+    return logits.float(), tgt_out.flatten().index_select(0, real)
+
+
+def add_gradients(
+    wrapped: nn.Module,
+    model: nn.Module,
+    micro_batches: Sequence[Batch],
+    config: TrainConfig,
+    world: World,
+) -> Float[Tensor, "3"]:
+    """Compute the gradient of the mean loss over every target token of an update.
+
+    Whichever process or micro-batch holds a token, it weighs the same: sums are divided by the
+    number of tokens that all of them hold together.
+
+    Returns:
+        This process's sums: smoothed loss, likelihood, target tokens.
+    """
+    tokens = torch.tensor(float(sum(batch.n_tokens for batch in micro_batches)))
+    n_tokens = world.sum(tokens)
+    sums = torch.zeros(2, device=world.device)
+    for i, batch in enumerate(micro_batches):
+        is_last = i + 1 == len(micro_batches)
+        with nullcontext() if is_last else world.no_sync(wrapped):
+            predicted = predict(wrapped, model, batch, config.precision, world.device)
+            loss, nll = token_nll(*predicted, config.label_smoothing)
+            # DDP divides by the number of processes; undo it.
+            (loss * (world.size / n_tokens)).backward()
+        sums += torch.stack([loss, nll]).detach()
+    return torch.cat([sums, tokens.to(world.device, non_blocking=True)[None]])
+
+
+def step(model: nn.Module, optimizer: torch.optim.Adam, lr: float, clip_norm: float) -> None:
+    """Move the weights against the gradient, and forget it."""
+    if clip_norm:
+        nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep freed memory for the next update, instead of giving it back.
+
+    By default each large tensor is fresh pages that the system has to clear, which costs up to
+    half of the time of a small model on a CPU.
+    """
+    if sys.platform != "linux":
+        return
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it, others may not
+    if set_option:
+        mmap_threshold, trim_threshold = -3, -1
+        set_option(mmap_threshold, 1 << 30)
+        set_option(trim_threshold, 1 << 30)
