@@ -1,4 +1,4 @@
-"""Where the decoder looked while it wrote an output: one forward pass over the finished sentence."""
+"""Where the decoder looked while it wrote: one forward pass over the finished output."""
 
 import torch
 from jaxtyping import Float, Int

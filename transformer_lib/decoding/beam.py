@@ -14,7 +14,6 @@ from torch import Tensor
 from transformer_lib.config import BOS, EOS
 from transformer_lib.decoding.hypothesis import (
     Hypothesis,
-    Penalty,
     check_search,
     length_divisor,
     length_limit,
@@ -48,7 +47,7 @@ def beam_search(
     src: Int[Tensor, "B S"],
     beam_size: int = 4,
     length_penalty: float = 0.6,
-    penalty: Penalty = "gnmt",
+    penalty: str = "gnmt",
     extra_length: int = 50,
     n_best: int = 1,
 ) -> list[list[Hypothesis]]:
@@ -127,9 +126,7 @@ def advance(
 class Results:
     """What each sentence has come to so far, and whether anything alive can still change it."""
 
-    def __init__(
-        self, limit: Int[Tensor, " B"], n_best: int, alpha: float, penalty: Penalty
-    ) -> None:
+    def __init__(self, limit: Int[Tensor, " B"], n_best: int, alpha: float, penalty: str) -> None:
         zero = no_log_prob(len(limit), limit.device)
         self.limit = limit
         self.divisor = [length_divisor(n, alpha, penalty) for n in range(int(limit.max()) + 1)]

@@ -1,6 +1,6 @@
 """What a search returns, how it is scored, and how long it may become (section 6.1)."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -8,8 +8,6 @@ from torch import Tensor
 
 from transformer_lib.config import BOS, EOS, PAD
 from transformer_lib.models.seq2seq import Seq2Seq, check_tokens
-
-Penalty = Literal["gnmt", "length"]
 
 
 class Hypothesis(NamedTuple):
@@ -30,7 +28,7 @@ class Hypothesis(NamedTuple):
         return self.tokens[:-1] if self.finished else self.tokens
 
 
-def length_divisor(length: int, alpha: float, penalty: Penalty) -> float:
+def length_divisor(length: int, alpha: float, penalty: str) -> float:
     """Return what the log-probability of `length` tokens, EOS included, is divided by.
 
     "gnmt" is ((5 + |Y|) / 6)^alpha (Wu et al. 2016, eq. 14), which section 6.1 of the paper uses;
