@@ -5,6 +5,7 @@ the page: made headings enter the table of contents, and made links are checked 
 """
 
 import re
+from functools import partial
 from pathlib import Path
 
 from measured import api, chapters, ledger, repository
@@ -15,7 +16,7 @@ PLACEHOLDER = re.compile(r"<!-- made: ([a-z-]+) -->")
 MAKERS = {
     "chapter-map": lambda: chapters.chapter_map(ROOT),
     "ledger": lambda: ledger.ledger(ROOT),
-    "library": lambda: api.modules(ROOT),
+    **{f"library-{page}": partial(api.modules, ROOT, page) for page in api.PAGES},
     "citation": lambda: repository.citation(ROOT),
 }
 
@@ -45,4 +46,6 @@ def setup(app):
     app.connect("source-read", _on_source_read)
     app.connect("env-get-outdated", _made_pages)
     app.connect("build-finished", repository.write_sitemap)
+    # After napoleon, which runs at 500.
+    app.connect("autodoc-process-docstring", api.read_as_written, priority=600)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,18 +1,20 @@
 """The API page: every public module of the library, in the order in which one reads it."""
 
+import re
 from pathlib import Path
 
-FLOORS = [
-    ("Settings", ["config"]),
-    ("Layers", ["layers"]),
-    ("Data", ["data"]),
-    ("Models", ["models"]),
-    ("Training", ["training"]),
-    ("Decoding", ["decoding"]),
-    ("Evaluation", ["evaluation"]),
-    ("Figures", ["figures"]),
-    ("Everything together", ["translator", "cli"]),
-]
+from sphinx.util.docstrings import prepare_docstring
+
+PAGES = {
+    "layers": ["config", "layers"],
+    "data": ["data"],
+    "models": ["models"],
+    "training": ["training"],
+    "decoding": ["decoding"],
+    "evaluation": ["evaluation"],
+    "figures": ["figures"],
+    "translator": ["translator", "cli"],
+}
 
 
 def module_names(root: Path, top: str) -> list[str]:
@@ -25,17 +27,22 @@ def module_names(root: Path, top: str) -> list[str]:
     return [".".join(names) for names in parts if not names[-1].startswith("_")]
 
 
-def modules(root: Path) -> str:
-    """Return one section for each floor, one for each module, and autodoc for the contents."""
-    sections = []
-    for title, tops in FLOORS:
-        names = [name for top in tops for name in module_names(root, top)]
-        if names:
-            sections.append(f"## {title}")
-            sections += [_module(name) for name in names]
-    return "\n\n".join(sections)
+def modules(root: Path, page: str) -> str:
+    """Return one section for each module of a page, with autodoc for its contents."""
+    names = [name for top in PAGES[page] for name in module_names(root, top)]
+    return "\n\n".join(_module(name) for name in names)
 
 
 def _module(name: str) -> str:
     directive = f".. automodule:: {name}\n   :members:\n   :show-inheritance:"
-    return f"### `{name}`\n\n```{{eval-rst}}\n{directive}\n```"
+    return f"## `{name}`\n\n```{{eval-rst}}\n{directive}\n```"
+
+
+def read_as_written(app, what, name, obj, options, lines):
+    """Keep reStructuredText from reading into a docstring what its author did not write.
+
+    A property's docstring is a sentence, whose words before a colon are no type; |Y| is a length.
+    """
+    if what == "property":
+        lines[:] = prepare_docstring(obj.fget.__doc__ or "")
+    lines[:] = [re.sub(r"(?<![`\\])\|(?!`)", r"\\|", line) for line in lines]

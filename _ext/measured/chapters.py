@@ -80,18 +80,18 @@ def _prose(text: str) -> list[str]:
 def chapter_map(root: Path) -> str:
     """Return the map as a Markdown table; planned chapters are named, not linked."""
     rows = [
-        "| Chapter | Paper | What is measured | Code | Read |",
-        "|:--|:--|:--|:--|:--|",
+        "| Chapter, and what it measures | Paper | Code | Read |",
+        "|:--|:--|:--|:--|",
     ]
     rows += [_row(chapter) for chapter in chapters(root)]
     return "\n".join(rows)
 
 
 def _row(chapter: Chapter) -> str:
-    code = ", ".join(f"`{module}`" for module in chapter.modules)
+    code = "<br>".join(f"`{module}`" for module in chapter.modules)
     name, read = f"{chapter.number} {chapter.title}", "*planned*"
     if chapter.written:
         name = f"{{ref}}`{name} <{chapter.label}>`"
         download = f"{{download}}`notebook <chapters/{chapter.file}.ipynb>`"
-        read = f"{reading_minutes(chapter.path)} min, {download}"
-    return f"| {name} | {chapter.paper} | {chapter.measured} | {code} | {read} |"
+        read = f"{reading_minutes(chapter.path)} min<br>{download}"
+    return f"| {name}<br>{chapter.measured} | {chapter.paper} | {code} | {read} |"

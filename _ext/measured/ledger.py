@@ -45,15 +45,30 @@ def _count(every: list[dict]) -> str:
 
 def _entry(claim: dict) -> str:
     flags = "".join(f" *({FLAGS[flag]})*" for flag in claim["flags"])
-    facts = [f"Paper: {claim['paper']}.", f"Verdict: **{VERDICTS[claim['verdict']]}**."]
+    body = " ".join(claim["claim"].split()) + flags
     if claim["finding"]:
-        facts.append(" ".join(claim["finding"].split()))
+        body += "\n\n**Found:** " + " ".join(claim["finding"].split())
+    return "\n".join(
+        [
+            f"(ledger-{claim['id']})=",
+            f":::{{card}} Claim {claim['id']}: {VERDICTS[claim['verdict']]}",
+            ":class-card: claim",
+            "",
+            body,
+            "+++",
+            " · ".join([f"Paper: {claim['paper']}", _where(claim), *_tests(claim)]),
+            ":::",
+        ]
+    )
+
+
+def _where(claim: dict) -> str:
     if claim["anchors"]:
-        facts.append("Shown: " + ", ".join(f"{{ref}}`{a}`" for a in claim["anchors"]) + ".")
-    else:
-        facts.append("Planned: chapter " + ", ".join(claim["chapters"]) + ".")
-    if claim["tests"]:
-        facts.append("Test: " + ", ".join(f"`{test}`" for test in claim["tests"]) + ".")
-    text = " ".join(claim["claim"].split())
-    body = "\n\n".join([f"{text}{flags}", "  \n".join(facts)])
-    return f"(ledger-{claim['id']})=\n### Claim {claim['id']}\n\n{body}"
+        return "Shown: " + ", ".join(f"{{ref}}`{anchor}`" for anchor in claim["anchors"])
+    return "Planned: chapter " + ", ".join(claim["chapters"])
+
+
+def _tests(claim: dict) -> list[str]:
+    return (
+        ["Tested: " + ", ".join(f"`{test}`" for test in claim["tests"])] if claim["tests"] else []
+    )
