@@ -119,7 +119,7 @@ def _settle(figure: Figure) -> None:
 
 
 def _without_last_bits(svg: str) -> str:
-    """Keep two decimals of a point and plain ids, since last bits differ between machines."""
+    """Keep two decimals of a point, and count ids up; both depend on last bits otherwise."""
     rounded = re.sub(r"(?<![\w.])(?<!scale\()-?\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}", svg)
     ids = dict.fromkeys(re.findall(r'id="([a-z][0-9a-f]{10})"', rounded))
     plain = {old: f"{old[0]}{i}" for i, old in enumerate(ids)}
