@@ -35,3 +35,13 @@ def _seeded():
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 (the legacy state is what other libraries draw from)
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def unchecked_shapes():
+    """Switch the run-time check of shapes off, as users have it, to see the library's own errors."""
+    import jaxtyping
+
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

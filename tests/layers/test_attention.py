@@ -1,0 +1,134 @@
+"""Attention against torch's own, against loops, and against what its definition promises."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from transformer_lib.evaluation.invariants import (
+    assert_attention_weights,
+    assert_permutation_equivariant,
+)
+from transformer_lib.layers.attention import (
+    AdditiveAttention,
+    masked_softmax,
+    scaled_dot_product_attention,
+    windowed_attention,
+)
+from transformer_lib.layers.masks import causal_mask, window_mask
+
+EXACT = {"atol": 1e-10, "rtol": 0}
+size = st.integers(1, 5)
+
+
+def masks(batch, heads, length, width):
+    """Every form a mask may take: none, per key, per query, causal, per head, full."""
+    full = torch.rand(batch, heads, length, width) < 0.6
+    full[..., 0] = True
+    forms = [None, full, full[:, :1], full[:1], full[:, :1, :1], full[:1, :1]]
+    return [*forms, causal_mask(length)] if length == width else forms
+
+
+@given(batch=size, heads=size, length=size, width=size, d_k=size, d_v=size)
+def test_equals_torch_with_every_mask_form(batch, heads, length, width, d_k, d_v):
+    query = torch.randn(batch, heads, length, d_k, dtype=torch.float64)
+    key = torch.randn(batch, heads, width, d_k, dtype=torch.float64)
+    value = torch.randn(batch, heads, width, d_v, dtype=torch.float64)
+    for mask in masks(batch, heads, length, width):
+        output, weights = scaled_dot_product_attention(query, key, value, mask)
+        expected = F.scaled_dot_product_attention(query, key, value, mask)
+        torch.testing.assert_close(output, expected, **EXACT)
+        full = None if mask is None else mask.expand(weights.shape)
+        assert_attention_weights(weights, full, atol=1e-12)
+
+
+def test_equals_loops_over_single_numbers():
+    query, key, value = torch.randn(3, 1, 1, 4, 6, dtype=torch.float64)
+    output, _ = scaled_dot_product_attention(query, key, value)
+    for t in range(4):
+        scores = [sum(query[0, 0, t] * key[0, 0, s]).item() / math.sqrt(6) for s in range(4)]
+        total = sum(math.exp(score) for score in scores)
+        mean = sum(math.exp(z) / total * v for z, v in zip(scores, value[0, 0], strict=True))
+        torch.testing.assert_close(output[0, 0, t], mean, **EXACT)
+
+
+def test_gradients_are_right():
+    tensors = [torch.randn(1, 2, 3, 4, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    assert torch.autograd.gradcheck(
+        lambda *qkv: scaled_dot_product_attention(*qkv, causal_mask(3)), tensors
+    )
+
+
+def test_dropout_scales_the_survivors():
+    value = torch.eye(2000)[None, None]
+    output, weights = scaled_dot_product_attention(
+        torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 2000, 1), value, dropout=0.1
+    )
+    kept = output[0, 0, 0] > 0
+    assert 0.87 < kept.float().mean() < 0.93
+    torch.testing.assert_close(
+        output[0, 0, 0][kept] / weights[0, 0, 0][kept], torch.ones(kept.sum()) / 0.9
+    )
+
+
+@given(
+    length=st.integers(1, 9),
+    half=st.integers(0, 5),
+    causal=st.booleans(),
+    padding=st.integers(0, 4),
+)
+def test_a_window_equals_the_masked_form(length, half, causal, padding):
+    query, key, value = torch.randn(3, 2, 3, length, 4, dtype=torch.float64)
+    real = torch.ones(2, 1, 1, length, dtype=torch.bool)
+    real[1, ..., max(1, length - padding) :] = False
+    window = 2 * half + 1
+    output, weights = windowed_attention(query, key, value, window, causal, real)
+    band = window_mask(length, window, causal)
+    itself = torch.eye(length, dtype=torch.bool)  # a query in the padding sees itself
+    expected, _ = scaled_dot_product_attention(query, key, value, band & (real | itself))
+    torch.testing.assert_close(output, expected, **EXACT)
+    torch.testing.assert_close(
+        weights.sum(-1), torch.ones(2, 3, length, dtype=torch.float64), **EXACT
+    )
+
+
+def test_a_window_never_makes_all_scores():
+    """All scores of so long a sentence would fill 40 GB."""
+    x = torch.randn(1, 1, 100_000, 2)
+    output, weights = windowed_attention(x, x, x, window=5)
+    assert output.shape == x.shape
+    assert weights.shape == (1, 1, 100_000, 5)
+
+
+def test_additive_attention_equals_its_formula():
+    attend = AdditiveAttention(d_query=3, d_key=5, d_attention=4).double()
+    query, key = (
+        torch.randn(1, 2, 3, dtype=torch.float64),
+        torch.randn(1, 6, 5, dtype=torch.float64),
+    )
+    output, weights = attend(query, key, key)
+    w_q, w_k, v = attend.w_q.weight, attend.w_k.weight, attend.v
+    for t in range(2):
+        scores = torch.stack([v @ torch.tanh(w_q @ query[0, t] + w_k @ k) for k in key[0]])
+        expected = scores.exp() / scores.exp().sum()
+        torch.testing.assert_close(weights[0, 0, t], expected, **EXACT)
+        torch.testing.assert_close(output[0, t], expected @ key[0], **EXACT)
+
+
+@given(length=st.integers(2, 6))
+def test_self_attention_without_positions_does_not_know_the_order(length):
+    x = torch.randn(1, length, 4, dtype=torch.float64)
+    assert_permutation_equivariant(
+        lambda y: scaled_dot_product_attention(*(y[:, None],) * 3)[0][:, 0], x
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_stays_finite_with_masks(dtype):
+    scores = torch.full((1, 1, 3, 3), 60_000.0, dtype=dtype)
+    weights = masked_softmax(scores, causal_mask(3))
+    assert weights.isfinite().all()
+    assert_attention_weights(weights.float(), causal_mask(3), atol=1e-2)
