@@ -27,25 +27,33 @@ def fill_in(text: str) -> str:
 
 
 def _on_source_read(app, docname, source):
-    source[0] = fill_in(source[0])
+    if PLACEHOLDER.search(source[0]):
+        source[0] = fill_in(source[0])
+        _last_made(app.env)[docname] = source[0]
 
 
-def _made_pages(app, env, added, changed, removed):
-    """Read the made pages again on every build: their data may have changed."""
-    sources = {name: Path(env.doc2path(name)) for name in env.found_docs}
+def _changed_pages(app, env, added, changed, removed):
+    """Name the pages whose data has changed since they were last made."""
     return [
         name
-        for name, path in sources.items()
-        if path.suffix == ".md" and PLACEHOLDER.search(path.read_text(encoding="utf8"))
+        for name, made in _last_made(env).items()
+        if name in env.found_docs and fill_in(Path(env.doc2path(name)).read_text("utf8")) != made
     ]
+
+
+def _last_made(env) -> dict[str, str]:
+    """Return the made text of each page; Sphinx keeps it between builds with the environment."""
+    if not hasattr(env, "measured_pages"):
+        env.measured_pages = {}
+    return env.measured_pages
 
 
 def setup(app):
     """Connect the makers and the repository setting to Sphinx."""
     app.connect("config-inited", repository.configure)
     app.connect("source-read", _on_source_read)
-    app.connect("env-get-outdated", _made_pages)
+    app.connect("env-get-outdated", _changed_pages)
     app.connect("build-finished", repository.write_sitemap)
     # After napoleon, which runs at 500.
     app.connect("autodoc-process-docstring", api.read_as_written, priority=600)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

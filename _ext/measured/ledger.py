@@ -55,7 +55,7 @@ def _entry(claim: dict) -> str:
             ":class-card: claim",
             "",
             body,
-            "+++",
+            "",
             " · ".join([f"Paper: {claim['paper']}", _where(claim), *_tests(claim)]),
             ":::",
         ]
