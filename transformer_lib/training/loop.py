@@ -7,7 +7,7 @@ since reading would make the host wait for it.
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -28,6 +28,7 @@ OnEvaluate = Callable[[nn.Module, int], dict[str, float]]
 ADVICE = "in a new run lower train.peak_lr, lengthen train.warmup or set train.clip_norm=1"
 
 
+@runtime_checkable
 class BatchStream(Protocol):
     """Batches without end, whose place can be written down and found again."""
 
