@@ -11,7 +11,10 @@ try:  # A machine without beartype runs the same tests, without the check of sha
 except ImportError:
     pass
 else:
-    # Before anything of the library is imported: every public signature is checked at run time.
+    # The grammar has no shapes to check, and millions of calls: imported first, it stays as it is.
+    import transformer_lib.data.grammar  # noqa: F401
+
+    # Before anything else of the library is imported: every public signature is checked at run time.
     install_import_hook("transformer_lib", "beartype.beartype")
 
 import hypothesis
