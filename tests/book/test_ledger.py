@@ -1,0 +1,150 @@
+"""The ledger points only at what exists; no claim is settled without an anchor and a test."""
+
+import ast
+import re
+
+import pytest
+from measured import ledger
+from measured.chapters import chapters
+
+from book import checks
+
+CLAIMS = ledger.claims(checks.ROOT)
+FIELDS = {
+    "id",
+    "claim",
+    "paper",
+    "flags",
+    "chapters",
+    "anchors",
+    "tests",
+    "verdict",
+    "finding",
+}
+TEST_ID = re.compile(r"(tests/[\w/]+\.py)((?:::\w+)+)")
+
+
+def anchors_of_the_book():
+    paths = (checks.ROOT / "chapters").glob("*.ipynb")
+    return {label: path.stem for path in paths for label in checks.anchors(checks.read(path))}
+
+
+def tests_of(path):
+    """Return the names of the tests in a file, as pytest writes them after the path."""
+    tree = ast.parse((checks.ROOT / path).read_text(encoding="utf8"))
+    names = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            names.add(f"::{node.name}")
+        elif isinstance(node, ast.ClassDef):
+            inner = (part for part in node.body if isinstance(part, ast.FunctionDef))
+            names |= {f"::{node.name}::{part.name}" for part in inner}
+    return {name for name in names if name.rpartition("::")[2].startswith("test")}
+
+
+def problems(claim, anchors):
+    """Return what is wrong with one entry of the ledger."""
+    found = []
+    if set(claim) != FIELDS:
+        found.append(f"fields {sorted(set(claim) ^ FIELDS)} are missing or unknown")
+        return found
+    settled = claim["verdict"] != "open"
+    if claim["verdict"] not in ledger.VERDICTS:
+        found.append(f"verdict {claim['verdict']!r} is none of {list(ledger.VERDICTS)}")
+    if settled and not (claim["anchors"] and claim["tests"] and claim["finding"]):
+        found.append("a verdict needs an anchor, a test and a finding")
+    if not settled and (claim["anchors"] or claim["tests"]):
+        found.append("an open claim has neither anchor nor test")
+    if unknown := set(claim["flags"]) - set(ledger.FLAGS):
+        found.append(f"flags {sorted(unknown)} are unknown")
+    if re.search(r"\d+\.\d+|\d\s?%", claim["finding"]):
+        found.append("the finding holds a measured figure; it belongs in the chapter")
+    return found + _anchor_problems(claim, anchors) + _test_problems(claim)
+
+
+def _anchor_problems(claim, anchors):
+    found = []
+    for anchor in claim["anchors"]:
+        if anchor not in anchors:
+            found.append(f"no notebook defines ({anchor})=")
+        elif anchors[anchor][:2] not in claim["chapters"]:
+            found.append(f"({anchor})= stands in {anchors[anchor]}, not in {claim['chapters']}")
+        if not re.fullmatch(rf"claim-{claim['id']}(-[\w-]+)?", anchor):
+            found.append(f"anchor {anchor!r} is not named after claim {claim['id']}")
+    return found
+
+
+def _test_problems(claim):
+    found = []
+    for test in claim["tests"]:
+        match = TEST_ID.fullmatch(test)
+        if not match or not (checks.ROOT / match[1]).exists():
+            found.append(f"{test!r} is not the id of a test in tests/")
+        elif match[2] not in tests_of(match[1]):
+            found.append(f"{match[1]} has no test {match[2]!r}")
+    return found
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"claim-{claim['id']}")
+def test_claim(claim):
+    assert problems(claim, anchors_of_the_book()) == []
+
+
+def test_claims_are_numbered_in_order():
+    assert [claim["id"] for claim in CLAIMS] == list(range(1, len(CLAIMS) + 1))
+
+
+def test_chapters_of_the_ledger_exist_in_the_plan():
+    planned = {chapter.number for chapter in chapters(checks.ROOT)}
+    assert {number for claim in CLAIMS for number in claim["chapters"]} <= planned
+
+
+def test_every_claim_that_a_chapter_anchors_is_in_the_ledger():
+    anchored = {label for label in anchors_of_the_book() if label.startswith("claim-")}
+    assert anchored == {anchor for claim in CLAIMS for anchor in claim["anchors"]}
+
+
+# The entry below is right; each change to it is a fault that must be found.
+ANCHORS = {"claim-8": "02_qkv_attention", "claim-9": "03_multi_head"}
+RIGHT = {
+    "id": 8,
+    "claim": "A claim.",
+    "paper": "3.2.1",
+    "flags": ["M"],
+    "chapters": ["02"],
+    "anchors": ["claim-8"],
+    "tests": ["tests/book/test_ledger.py::test_a_right_entry_has_no_problem"],
+    "verdict": "holds",
+    "finding": "It holds.",
+}
+WRONG = {
+    "no notebook defines": {"anchors": ["claim-8-again"]},
+    "stands in 03_multi_head": {"anchors": ["claim-9"]},
+    "not named after claim 8": {"anchors": ["claim-9"]},
+    "has no test": {"tests": ["tests/book/test_ledger.py::test_nothing"]},
+    "is not the id of a test": {"tests": ["tests/nowhere/test_it.py::test_it"]},
+    "a verdict needs an anchor": {"tests": []},
+    "an open claim has neither": {"verdict": "open"},
+    "verdict 'sure' is none of": {"verdict": "sure"},
+    "flags ['X'] are unknown": {"flags": ["X"]},
+    "holds a measured figure": {"finding": "It is 0.87."},
+    "missing or unknown": {"note": "x"},
+}
+
+
+def test_a_right_entry_has_no_problem():
+    assert problems(RIGHT, ANCHORS) == []
+
+
+@pytest.mark.parametrize("expected", WRONG)
+def test_a_wrong_entry_is_found(expected):
+    assert any(expected in problem for problem in problems(RIGHT | WRONG[expected], ANCHORS))
+
+
+def test_the_page_counts_verdicts_and_links_to_the_anchor(monkeypatch):
+    groups = [{"title": "Attention", "claims": [RIGHT, RIGHT | {"verdict": "open", "anchors": []}]}]
+    monkeypatch.setattr(ledger, "read_ledger", lambda root: groups)
+    page = ledger.ledger(checks.ROOT)
+    assert "**2 claims: 1 holds here, 1 open.**" in page
+    assert "Shown: {ref}`claim-8`" in page
+    assert "Planned: chapter 02" in page
