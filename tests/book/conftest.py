@@ -16,7 +16,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 def build_book(source: Path, output: Path) -> Path:
     """Build the book as `make book` does, from nothing, and return the folder of its pages."""
-    command = [sys.executable, "-m", "jupyter_book", "build", "-W", "-n", "--keep-going", "-q"]
+    start = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    command = [*start, "build", "-W", "-n", "--keep-going", "-q"]
     result = subprocess.run(
         [*command, "--path-output", str(output), str(source)], capture_output=True, text=True
     )

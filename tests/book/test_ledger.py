@@ -29,7 +29,7 @@ def anchors_of_the_book():
     return {label: path.stem for path in paths for label in checks.anchors(checks.read(path))}
 
 
-def tests_of(path):
+def names_of_tests(path):
     """Return the names of the tests in a file, as pytest writes them after the path."""
     tree = ast.parse((checks.ROOT / path).read_text(encoding="utf8"))
     names = set()
@@ -80,7 +80,7 @@ def _test_problems(claim):
         match = TEST_ID.fullmatch(test)
         if not match or not (checks.ROOT / match[1]).exists():
             found.append(f"{test!r} is not the id of a test in tests/")
-        elif match[2] not in tests_of(match[1]):
+        elif match[2] not in names_of_tests(match[1]):
             found.append(f"{match[1]} has no test {match[2]!r}")
     return found
 
