@@ -1,0 +1,92 @@
+"""A training of a few seconds, and a process that starts it again and again without a new import.
+
+`python tiny_run.py` reads a run folder and settings from each line of standard input, forks,
+trains in the child, and prints the child's process id, then how it ended.
+"""
+
+import os
+import sys
+
+import numpy as np
+import torch
+from torch import nn
+
+from transformer_lib.config import EOS, DataConfig, ModelConfig, RunConfig, TrainConfig
+from transformer_lib.data.batching import Batch, Batches, evaluation_batches
+from transformer_lib.data.pairs import EncodedPairs
+from transformer_lib.models import build_model
+from transformer_lib.training.distributed import World
+from transformer_lib.training.loop import Outcome, train
+from transformer_lib.training.run import RunFolder
+
+MODEL = ModelConfig(
+    vocab_size=20, d_model=16, n_heads=2, n_encoder_layers=1, n_decoder_layers=1, d_ff=32
+)
+TRAIN = TrainConfig(
+    steps=12, warmup=5, peak_lr=3e-3, log_every=2, evaluate_every=4, average=2, device="cpu"
+)
+
+
+def configuration(*settings: str, **train_settings: object) -> RunConfig:
+    """Return the tiny run, changed by `group.key=value` or by settings of training."""
+    data = DataConfig(batch_tokens=64)
+    config = RunConfig(model=MODEL, data=data, train=TRAIN.updated(**train_settings))
+    for setting in settings:
+        config = config.with_setting(setting)
+    return config
+
+
+def pairs(n: int, seed: int) -> EncodedPairs:
+    """Return random sentences whose translation is the sentence backwards."""
+    source = np.random.default_rng(seed)
+    rows = [source.integers(3, 20, source.integers(1, 9)).tolist() for _ in range(n)]
+    return EncodedPairs([(row, [*row[::-1], EOS]) for row in rows])
+
+
+def tiny_model(config: RunConfig) -> nn.Module:
+    """Build the model from the seed of the run."""
+    torch.manual_seed(config.train.seed)
+    return build_model(config.model)
+
+
+def stream(config: RunConfig, rank: int = 0, size: int = 1) -> Batches:
+    """Return the batches to train on."""
+    return Batches(pairs(60, seed=0), config.data.batch_tokens, config.train.seed, rank, size)
+
+
+def valid(rank: int = 0, size: int = 1) -> list[Batch]:
+    """Return the batches to validate on."""
+    return evaluation_batches(pairs(20, seed=1), 64)[rank::size]
+
+
+def train_tiny(
+    config: RunConfig, run: RunFolder | None = None, world: World | None = None, **options
+) -> tuple[nn.Module, Outcome]:
+    """Train the tiny model to the end; return it and how training ended."""
+    world = world or World()
+    model = tiny_model(config)
+    outcome = train(
+        model, stream(config, world.rank, world.size), valid(world.rank, world.size),
+        config.train, config.model.d_model, run, world, **options,
+    )  # fmt: skip
+    return model, outcome
+
+
+def main() -> None:
+    """Train once for each line of standard input, in a child process."""
+    import torch._dynamo  # noqa: F401 (the first step of an optimizer would import it)
+
+    for line in sys.stdin:
+        folder, *settings = line.split()
+        child = os.fork()
+        if child == 0:
+            torch.set_num_threads(1)
+            config = configuration(*settings)
+            train_tiny(config, RunFolder.create(folder, config))
+            os._exit(0)
+        print(child, flush=True)
+        print(os.waitpid(child, 0)[1], flush=True)
+
+
+if __name__ == "__main__":
+    main()
