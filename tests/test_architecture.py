@@ -17,7 +17,9 @@ FLOORS = [
     {"layers", "data"},
     {"models"},
     {"training", "decoding", "evaluation", "figures"},
-    {"translator", "cli", "__main__"},
+    {"recipe", "translator"},
+    {"cli"},
+    {"__main__"},
 ]
 FLOOR = {package: number for number, packages in enumerate(FLOORS) for package in packages}
 MODULES = sorted(

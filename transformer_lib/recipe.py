@@ -1,0 +1,161 @@
+"""From settings to a trained run: text, pieces, batches, a model and the loop, put together (5)."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from transformer_lib.config import RunConfig
+from transformer_lib.data.batching import Batches, evaluation_batches, padding_share
+from transformer_lib.data.corpus import Corpus, load_corpus
+from transformer_lib.data.pairs import EncodedPairs, encode_pairs
+from transformer_lib.data.tokenizer import Tokenizer
+from transformer_lib.models import build_model
+from transformer_lib.training.distributed import World
+from transformer_lib.training.files import replace_file
+from transformer_lib.training.loop import OnEvaluate, Outcome, train
+from transformer_lib.training.progress import Progress
+from transformer_lib.training.run import RunFolder
+
+Say = Callable[[str], None]
+
+
+class Prepared(NamedTuple):
+    """Everything that training reads, ready in memory, and the folder that it writes to."""
+
+    run: RunFolder
+    corpus: Corpus
+    tokenizer: Tokenizer
+    train: EncodedPairs
+    valid: EncodedPairs
+
+
+def fitted(config: RunConfig) -> RunConfig:
+    """Return the settings with the model's vocabulary set to the tokenizer's size."""
+    model = config.model.updated(vocab_size=config.data.n_pieces)
+    return dataclasses.replace(config, model=model)
+
+
+def prepare(config: RunConfig, path: str | Path, write: bool = True, say: Say = print) -> Prepared:
+    """Load the text, learn the pieces on its training split, and make the run folder.
+
+    Everything that can be refused is refused before anything is written.
+
+    Args:
+        config: what to prepare for; the model's vocabulary follows `data.n_pieces`.
+        path: the run folder; one that is there must be of the same settings.
+        write: False only looks, as all processes but the first should.
+        say: told what is being done, a line at a time.
+
+    Raises:
+        OSError: a file cannot be read or written.
+        ValueError: settings or text that are refused, or a folder of another run.
+    """
+    config = fitted(config)
+    run = RunFolder.create(path, config, write=False)
+    started = time.monotonic()
+    corpus = load_corpus(config.data)
+    say(f"{config.data.corpus}: {len(corpus.train.src):,} pairs to train on, "
+        f"{len(corpus.valid.src):,} to validate")  # fmt: skip
+    tokenizer = tokenizer_of(run, corpus)
+    pairs = encode_pairs(tokenizer, corpus.train, config.data.max_tokens)
+    valid = encode_pairs(tokenizer, corpus.valid)
+    Batches(pairs, config.data.batch_tokens, config.data.seed)  # refuses a budget that is too small
+    if write:
+        run = RunFolder.create(path, config)
+        if not run.tokenizer_path.exists():
+            tokenizer.save(run.tokenizer_path)
+    say(f"{tokenizer.vocab_size:,} pieces, {int(pairs.lengths.sum()):,} tokens; left out "
+        f"{pairs.n_left_out:,} pairs of more than {config.data.max_tokens} tokens")  # fmt: skip
+    say(f"prepared in {time.monotonic() - started:.0f} s")
+    return Prepared(run, corpus, tokenizer, pairs, valid)
+
+
+def tokenizer_of(run: RunFolder, corpus: Corpus) -> Tokenizer:
+    """Return the run's tokenizer, or learn one from the training split.
+
+    Raises:
+        ValueError: the text does not support so many pieces, or the file there is not ours.
+    """
+    if run.tokenizer_path.exists():
+        return Tokenizer.load(run.tokenizer_path)
+    return Tokenizer.train([*corpus.train.src, *corpus.train.tgt], run.config.data.n_pieces)
+
+
+def padding_of(prepared: Prepared) -> float:
+    """Return the share of padding in one epoch of training batches."""
+    data = prepared.run.config.data
+    batches = Batches(prepared.train, data.batch_tokens, data.seed)
+    return padding_share(next(batches) for _ in range(len(batches)))
+
+
+def train_run(
+    config: RunConfig,
+    path: str | Path,
+    quiet: bool = False,
+    on_evaluate: OnEvaluate | None = None,
+) -> Outcome:
+    """Train what `config` describes in the folder `path`, or go on where it stopped.
+
+    Args:
+        config: all settings.
+        path: the run folder, made if it is not there.
+        quiet: say nothing but warnings.
+        on_evaluate: see `training.loop.train`.
+
+    Raises:
+        OSError: a file cannot be read or written, or the disk is full.
+        ValueError: settings or text that are refused, or a folder of another run.
+        FloatingPointError: training diverged.
+    """
+    world = World.from_env(config.train.device)
+    progress = Progress(config.train.steps, quiet=quiet or not world.is_main)
+    run, _, _, pairs, valid = prepare(config, path, world.is_main, progress.say)
+    config, data = run.config, run.config.data
+    torch.manual_seed(config.train.seed)
+    model = build_model(config.model)
+    progress.say(f"{sum(p.numel() for p in model.parameters()):,} parameters on {world.device}")
+    outcome = train(
+        model,
+        Batches(pairs, data.batch_tokens, data.seed, world.rank, world.size),
+        evaluation_batches(valid, data.batch_tokens)[world.rank :: world.size],
+        config.train,
+        config.model.d_model,
+        run,
+        world,
+        progress,
+        on_evaluate,
+    )
+    if world.is_main:
+        draw_curve(run)
+    return outcome
+
+
+def draw_curve(run: RunFolder) -> None:
+    """Write `curve.svg`, the likelihood against the step, where matplotlib is installed."""
+    metrics = run.metrics()
+    steps = sorted({record["step"] for record in metrics})
+    names = {"training": "nll", "validation": "valid_nll"}
+    lines = {name: through(steps, metrics, key) for name, key in names.items()}
+    lines = {name: line for name, line in lines.items() if line is not None}
+    try:
+        from transformer_lib.figures.curves import plot_curves
+        from transformer_lib.figures.style import to_svg
+    except ImportError:  # training itself needs no matplotlib
+        return
+    if lines:
+        title = f"{run.path.name}: {metrics[-1]['step']:,} steps"
+        figure = plot_curves(steps, lines, title, "training step", "nats per target token")
+        replace_file(run.path / "curve.svg", to_svg(figure).encode())
+
+
+def through(steps: list[int], metrics: list[dict], key: str) -> np.ndarray | None:
+    """Return the line through the points that have `key`, at each of `steps`."""
+    points = [(record["step"], record[key]) for record in metrics if key in record]
+    if not points:
+        return None
+    return np.interp(steps, *zip(*points, strict=True), left=np.nan, right=np.nan)
