@@ -1,6 +1,7 @@
 """The English side of a tree: its words, its text and its constituency parse."""
 
 import re
+from collections.abc import Callable
 
 from transformer_lib.data.grammar import lexicon
 from transformer_lib.data.grammar.symbols import Leaf, Node
@@ -57,15 +58,22 @@ def _collect(tree: Node | Leaf, words: list[str]) -> None:
 
 def brackets(tree: Node, words: tuple[str, ...]) -> str:
     """Write the constituency parse of a linearized tree: (ROOT (S (NP ...) ...))."""
-    return " ".join(_brackets(tree, words, ""))
+    parts: list[str] = []
+    _write(tree, words, "", parts.append)
+    return "".join(parts)[1:]
 
 
-def _brackets(tree: Node | Leaf, words: tuple[str, ...], parent: str) -> list[str]:
+def _write(tree: Node | Leaf, words: tuple[str, ...], parent: str, write: Callable[[str], None]) -> None:
     if type(tree) is Leaf:
-        end = tree.at + len(tree.terminal.words)
-        return [f"({tree.terminal.label} {' '.join(words[tree.at : end])})"]
+        terminal, at = tree.terminal, tree.at
+        write(f" ({terminal.label} {' '.join(words[at : at + len(terminal.words)])})")
+        return
     label = tree.symbol.label
-    if label == parent and len(tree.children) == 1:  # a unary step that says nothing new
-        label = ""
-    parts = [part for child in tree.children for part in _brackets(child, words, label or parent)]
-    return [f"({label} {' '.join(parts)})"] if label else parts
+    # A node without a label is spliced in, and so is a unary step that says nothing new.
+    is_new = label and not (label == parent and len(tree.children) == 1)
+    if is_new:
+        write(f" ({label}")
+    for child in tree.children:
+        _write(child, words, label or parent, write)
+    if is_new:
+        write(")")

@@ -46,7 +46,7 @@ def generate(n: int, seed: int, split: str = "train") -> list[Pair]:
         tree = sampler.draw(sentence(), rng)
         words = english.linearize(tree)
         text = english.detokenize(words)
-        if splits.split_of(tree, text, len(words)) == split and text not in pairs:
+        if splits.is_in(split, tree, text, len(words)) and text not in pairs:
             pairs[text] = make_pair(tree, words, text)
     return list(pairs.values())
 

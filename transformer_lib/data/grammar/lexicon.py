@@ -59,7 +59,7 @@ class Frame:
     """What a verb combines with: the classes of its subject, the kind of its complement, the rest."""
 
     subject: frozenset[str]
-    kind: str  # none place to from object give prep put that whether
+    kind: str  # none place to toward from object object_place give prep put that whether
     object: frozenset[str] = frozenset()
     case: str = ""
     receiver: frozenset[str] = frozenset()  # the dative of a verb of giving
@@ -199,6 +199,8 @@ def _complement(subject: frozenset[str], words: list[str], is_event: bool, class
         thing, place = (resolve(part, classes) for part in rest.split(" on "))
         on = Preposition("on", "auf", "acc", place)
         return Frame(subject, "put", thing, "acc", preposition=on, is_event=is_event)
+    if head == "acc" and rest.endswith(" place"):
+        return Frame(subject, "object_place", resolve(words[1], classes), "acc", is_event=is_event)
     if head in ("acc", "dat"):
         return Frame(subject, "object", resolve(rest, classes), head, is_event=is_event)
     german, _, case = words[1].partition("+")

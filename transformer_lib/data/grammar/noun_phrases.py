@@ -164,6 +164,8 @@ def subject(agreement: str, noun_class: str):
     for number in NUMBERS.get(agreement, ()):
         for kind, weight in KIND_WEIGHT.items():
             weight *= NUMBER_WEIGHT[number]
+            if kind == "indef" and number != "sg":
+                weight *= 0.3  # dogs sleep: rarer as a subject than as an object
             yield rule("same", weight, noun_phrase(kind, number, group))
             if kind != "quant":
                 yield rule("same", 0.12 * weight, relative_noun_phrase(kind, number, group))

@@ -15,6 +15,7 @@ class Predictor:
 
     def __init__(self):
         self._tables: dict[Symbol, dict[str, list[Rule | Terminal]]] = {}
+        self._needs: dict[Symbol, frozenset[str]] = {}
 
     def table(self, symbol: Symbol) -> dict[str, list[Rule | Terminal]]:
         if symbol not in self._tables:
@@ -31,6 +32,19 @@ class Predictor:
         return dict(found)
 
 
+    def needs(self, symbol: Symbol) -> frozenset[str]:
+        """Collect words of which one must occur for the symbol to occur: those that its last part begins with.
+
+        Tells most classes of noun apart at a glance, where the first word is but an article.
+        """
+        if symbol not in self._needs:
+            if symbol.terminals or symbol.opens_clause:
+                self._needs[symbol] = frozenset(self.table(symbol))
+            else:
+                self._needs[symbol] = frozenset().union(*(self.needs(rule.children[-1]) for rule in symbol.rules))
+        return self._needs[symbol]
+
+
 PREDICTOR = Predictor()
 
 
@@ -41,16 +55,28 @@ def derivations(text: str) -> list[Node]:
     return [tree for end, tree in found if end == len(words)]
 
 
+class _Possible(dict):
+    """Whether a symbol can occur at all among the words of a sentence, worked out when first asked."""
+
+    def __init__(self, words: list[str]):
+        self.words = set(words)
+
+    def __missing__(self, symbol: Symbol) -> bool:
+        self[symbol] = answer = not self.words.isdisjoint(PREDICTOR.needs(symbol))
+        return answer
+
+
 class _Chart:
     """Memory of what each symbol can span from each position of one sentence."""
 
     def __init__(self, words: list[str]):
-        self.words, self.memory = words, {}
+        self.words, self.memory, self.possible = words, {}, _Possible(words)
 
     def spans(self, symbol: Symbol, start: int) -> list[tuple[int, Node | Leaf]]:
+        """List every tree of the symbol that begins at `start`, with its end."""
         key = symbol, start
         if key not in self.memory:
-            self.memory[key] = self._find(symbol, start)
+            self.memory[key] = self._find(symbol, start) if self.possible[symbol] else []
         return self.memory[key]
 
     def _find(self, symbol: Symbol, start: int) -> list[tuple[int, Node | Leaf]]:
@@ -59,8 +85,11 @@ class _Chart:
         options = PREDICTOR.table(symbol).get(self.words[start], ())
         if symbol.terminals:
             return [(start + len(t.words), Leaf(t, start)) for t in options if self._matches(t, start)]
-        return [(end, Node(symbol, rule.name, children))
-                for rule in options for end, children in self._sequence(rule, start)]  # fmt: skip
+        found, possible = [], self.possible
+        for rule in options:
+            if possible[rule.children[0]] and possible[rule.children[-1]]:
+                found += [(end, Node(symbol, rule.name, children)) for end, children in self._sequence(rule, start)]
+        return found
 
     def _matches(self, terminal: Terminal, start: int) -> bool:
         return len(terminal.words) == 1 or list(terminal.words) == self.words[start : start + len(terminal.words)]

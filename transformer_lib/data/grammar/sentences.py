@@ -5,7 +5,6 @@ Every ending is restricted so that no adverb, clause or `and` could belong to tw
 """
 
 from transformer_lib.data.grammar.noun_phrases import (
-    DETERMINERS,
     N_OF_CLASS,
     NUMBERS,
     SUBJECT_WEIGHT,
@@ -18,6 +17,7 @@ from transformer_lib.data.grammar.noun_phrases import (
 from transformer_lib.data.grammar.symbols import nonterminal, preterminal, rule, word
 from transformer_lib.data.grammar.verb_phrases import (
     ADJECTIVE_CLASSES,
+    FRAMES,
     MODALS,
     NOT,
     PLACES,
@@ -37,9 +37,8 @@ AGREEMENTS = {"s": 6.0, "p": 3.0, "i": 1.0, "you": 0.8, "we": 0.8}
 REASONS = {"because": "weil", "although": "obwohl"}  # any clause may follow
 OCCASIONS = {  # an event follows; by era, since "when" in the past is "als"
     "now": {"while": "während", "before": "bevor", "when": "wenn", "if": "wenn"},
-    "then": {"while": "während", "before": "bevor", "when": "als"},
+    "then": {"before": "bevor", "when": "als"},
 }
-SPENT = frozenset({"money", "period"})
 TAILS = ("light", "heavy")
 
 
@@ -215,7 +214,7 @@ def yes_no_question(era: str):
 
 @nonterminal()
 def question_rest(form: str, agreement: str, noun_class: str, tense: str):
-    event = tense == "modal"
+    event = tense in ("modal", "perfect")
     for tail, weight in (("light", 6), ("heavy", 0.5), ("that", 0.5)):
         yield rule("rest", weight, verb_phrase(form, agreement, noun_class, "pos", tail, event))
     if tense != "perfect":
@@ -236,15 +235,15 @@ def state_phrase(noun_class: str):
 def wh_question(era: str):
     yield rule("who_does", 1000, word("who", "PRON"), clause_rest("s", "person", era, True))
     for weight, aux, tense, form, agreement, noun_class in _inverted(era):
-        actor = subject(agreement, noun_class)
+        actor, needs_event = subject(agreement, noun_class), tense in ("modal", "perfect")
         action = question_action(form, agreement, noun_class)
         for question in ("when", "why"):
             yield rule("adverb_question", 0.3 * weight, word(question, "ADV"), aux, actor, action)
         for question in ("who", "what"):
-            gap = question_gap(form, noun_class, question)
+            gap = question_gap(form, noun_class, question, needs_event)
             yield rule("object_question", weight, word(question, "PRON"), aux, actor, gap)
         for wanted in N_OF_CLASS:
-            gap = which_gap(form, noun_class, wanted)
+            gap = which_gap(form, noun_class, wanted, needs_event)
             yield rule("object_question", 0.1 * weight, which_phrase(wanted), aux, actor, gap)
         for kind in ("wo", "wohin"):
             place = where_gap(form, noun_class, kind)
@@ -268,34 +267,24 @@ def which_phrase(noun_class: str):
 
 
 @nonterminal("VP")
-def question_gap(form: str, noun_class: str, question: str):
-    """A verb whose object is asked for: who for people; what for things, if only one verb fits."""
-    frames = dict(gap_frames(noun_class, "person")) if question == "who" else _what_frames(noun_class)
+def question_gap(form: str, noun_class: str, question: str, event: bool):
+    """A verb whose object is asked for: who for people, what for things."""
+    classes = {"person"} if question == "who" else words.classes["any"] - words.classes["animate"] | {"money"}
+    frames = {frame: n for wanted in sorted(classes) for frame, n in gap_frames(noun_class, wanted)}
     for frame, n in frames.items():
-        yield rule("gap", n, verb(form, frame))
-
-
-def _what_frames(noun_class: str) -> dict:
-    things = words.classes["any"] - words.classes["animate"] | SPENT
-    found = {frame: n for wanted in sorted(things) for frame, n in gap_frames(noun_class, wanted)}
-    # What does he spend? Money and evenings need different verbs, so the question has no answer.
-    return {frame: n for frame, n in found.items() if frame.case == "acc" and not frame.object <= SPENT}
+        if (frame.is_event or not event) and (question == "who" or frame.case == "acc"):
+            yield rule("gap", n, verb(form, frame))
 
 
 @nonterminal("VP")
-def which_gap(form: str, noun_class: str, wanted: str):
+def which_gap(form: str, noun_class: str, wanted: str, event: bool):
     for frame, n in gap_frames(noun_class, wanted):
-        yield rule("gap", n, verb(form, frame))
+        if frame.is_event or not event:
+            yield rule("gap", n, verb(form, frame))
 
 
 @nonterminal("VP")
 def where_gap(form: str, noun_class: str, kind: str):
-    from transformer_lib.data.grammar.verb_phrases import FRAMES
-
     for frame, n in FRAMES.items():
         if noun_class in frame.subject and frame.kind in {"wo": ("none", "place"), "wohin": ("to",)}[kind]:
             yield rule(kind, n, verb(form, frame))
-
-
-def determiner_words() -> frozenset[str]:
-    return frozenset(text for forms in DETERMINERS.values() for text in forms)

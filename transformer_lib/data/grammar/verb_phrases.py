@@ -126,8 +126,11 @@ def _light_complements(frame: Frame, agreement: str, polarity: str):
     elif frame.kind == "put":
         thing = object_phrase("definite" if polarity == "neg" else "pos", agreement, frame.object, "light")
         yield "put", 2, thing, fixed_phrase(frame.preposition, "definite", agreement, "light")
-    elif frame.kind in ("to", "from"):
-        yield "place", 1.5, prepositional_phrase(frame.kind)
+    elif frame.kind == "object_place":
+        thing = object_phrase("definite" if polarity == "neg" else "pos", agreement, frame.object, "light")
+        yield "put", 2, thing, SCENE
+    elif frame.kind in ("to", "toward", "from"):
+        yield "place", 1.5, prepositional_phrase("from" if frame.kind == "from" else "to")
 
 
 @nonterminal("PP")
