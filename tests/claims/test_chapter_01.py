@@ -1,0 +1,238 @@
+"""Claims 1 to 5: what recurrence costs, how far a convolution sees, what attention repairs."""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from transformer_lib.config import RNNConfig
+from transformer_lib.layers.multihead import MultiHeadAttention
+from transformer_lib.models.rnn import RecurrentSeq2Seq
+
+CHAPTERS = Path(__file__).resolve().parents[2] / "chapters"
+sys.path.insert(0, str(CHAPTERS))
+from experiments.copying import random_sentences, share_copied, train_copier  # noqa: E402
+from experiments.recall import recall  # noqa: E402
+
+PRODUCTS = ("MmBackward", "AddmmBackward", "BmmBackward", "MvBackward", "ConvolutionBackward")
+
+
+def products(output):
+    """Return all matrix products behind an output, and the longest chain of them."""
+    order, seen, stack = [], set(), [(output.grad_fn, False)]
+    while stack:
+        node, needs_done = stack.pop()
+        if needs_done:
+            order.append(node)
+        elif node is not None and node not in seen:
+            seen.add(node)
+            stack += [(node, True), *((before, False) for before, _ in node.next_functions)]
+    chain = {}
+    for node in order:
+        longest = max((chain[b] for b, _ in node.next_functions if b is not None), default=0)
+        chain[node] = longest + node.name().startswith(PRODUCTS)
+    return sum(node.name().startswith(PRODUCTS) for node in order), chain[output.grad_fn]
+
+
+def attend(x):
+    return MultiHeadAttention(x.size(-1), n_heads=2)(x, x, need_weights=True).output
+
+
+def sees(read, n):
+    """Return [n, n]: whether each output depends on each input."""
+    x = torch.randn(1, n, 8, requires_grad=True)
+    rows = [torch.autograd.grad(y.sum(), x, retain_graph=True)[0][0] for y in read(x)[0]]
+    return torch.stack(rows).abs().sum(-1) > 0
+
+
+# ---------------------------------------------------------------------- claim 1
+
+
+@pytest.mark.parametrize("n", [1, 7, 50])
+@pytest.mark.parametrize("layer", [nn.RNN, nn.GRU])
+def test_a_recurrent_layer_is_one_step_after_another(layer, n):
+    _, chain = products(layer(8, 8, batch_first=True)(torch.randn(1, n, 8))[0])
+    assert chain == n
+
+
+@pytest.mark.parametrize("n", [7, 50])
+def test_two_directions_double_the_work_and_not_the_chain(n):
+    x = torch.randn(1, n, 8)
+    one = products(nn.GRU(8, 8, batch_first=True)(x)[0])
+    two = products(nn.GRU(8, 8, batch_first=True, bidirectional=True)(x)[0])
+    assert two == (2 * one[0], one[1])
+
+
+# ---------------------------------------------------------------------- claim 2
+
+
+def gradient_at_first(layer, distance, width=32):
+    x = torch.randn(1, distance + 1, width, dtype=torch.float64, requires_grad=True)
+    direction = F.normalize(torch.randn(width, dtype=torch.float64), dim=0)
+    (layer.double()(x)[0][0, -1] @ direction).backward()
+    return x.grad[0, 0].norm().item()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_gradient_of_an_untrained_rnn_vanishes_with_distance(seed):
+    torch.manual_seed(seed)
+    near, far = (gradient_at_first(nn.RNN(32, 32, batch_first=True), n) for n in (4, 32))
+    assert far < 1e-6 * near
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_open_forget_gate_keeps_the_gradient(seed):
+    torch.manual_seed(seed)
+    as_made, opened = (nn.LSTM(32, 32, batch_first=True) for _ in range(2))
+    opened.bias_ih_l0.data[32:64] = 4.0
+    assert gradient_at_first(as_made, 32) < 1e-5
+    assert gradient_at_first(opened, 32) > 1e-2
+
+
+def test_what_was_read_first_is_lost_first():
+    short = recall(d_state=16, length=2, steps=150, seed=0)
+    long = recall(d_state=16, length=8, steps=150, seed=0)
+    assert min(short) > 0.9
+    assert long[0] < 0.4 < 0.9 < long[-1]
+
+
+def test_recorded_a_larger_state_forgets_later_and_forgets():
+    runs = json.loads((CHAPTERS / "results" / "recall.json").read_text(encoding="utf8"))["runs"]
+    runs = [run for run in runs if run["steps"] == 600]
+
+    def first(d_state, length):
+        wanted = (d_state, length)
+        return [r["right"][0] for r in runs if (r["d_state"], r["length"]) == wanted]
+
+    assert min(first(64, 8)) > max(first(16, 8)) + 0.3
+    assert max(first(64, 32)) < 0.35 < 0.9 < min(first(64, 2))
+
+
+@pytest.mark.parametrize("n", [16, 64])
+def test_a_larger_state_costs_memory_at_every_step(n):
+    def kept(d_state):
+        layer, x, found = nn.RNN(4, d_state, batch_first=True), torch.randn(1, n, 4), {}
+        weights = {p.untyped_storage().data_ptr() for p in [x, *layer.parameters()]}
+
+        def note(tensor):
+            found[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            layer(x)
+        return sum(s.nbytes() for place, s in found.items() if place not in weights)
+
+    for d_state in (16, 64):
+        assert kept(d_state) == pytest.approx(4 * d_state * n, rel=0.1)
+
+
+# ---------------------------------------------------------------------- claim 3
+
+
+class LookBack(nn.Module):
+    """Convolutions over the last k positions, with ones for weights, so that nothing cancels."""
+
+    def __init__(self, k, dilations):
+        super().__init__()
+        self.k, self.dilations = k, dilations
+
+    def forward(self, x):
+        weight = torch.ones(1, 1, self.k, dtype=x.dtype)
+        for dilation in self.dilations:
+            x = F.conv1d(F.pad(x, ((self.k - 1) * dilation, 0)), weight, dilation=dilation)
+        return x
+
+
+def reached(k, dilations, n=400):
+    """Return the greatest distance at which the last output depends on an input."""
+    x = torch.zeros(1, 1, n, dtype=torch.float64, requires_grad=True)
+    LookBack(k, dilations)(x)[0, 0, -1].backward()
+    return n - 1 - int(x.grad[0, 0].nonzero()[0])
+
+
+@pytest.mark.parametrize("k", [2, 3, 5])
+@pytest.mark.parametrize("distance", [1, 5, 26, 80, 81])
+def test_layers_grow_with_distance_or_with_its_logarithm(k, distance):
+    plain = math.ceil(distance / (k - 1))
+    assert reached(k, [1] * plain) >= distance > reached(k, [1] * (plain - 1))
+    dilated = next(layers for layers in range(1, 20) if k**layers >= distance + 1)
+    dilations = [k**i for i in range(dilated)]
+    assert reached(k, dilations) >= distance > reached(k, dilations[:-1])
+
+
+def test_heads_that_look_at_fixed_places_are_a_convolution():
+    n, k, width = 7, 3, 4
+    convolution = nn.Conv1d(width, width, k, bias=False, dtype=torch.float64)
+    x = torch.randn(n, width, dtype=torch.float64)
+    expected = convolution(F.pad(x.T, (k - 1, 0))).T
+    looks = [torch.eye(n, dtype=x.dtype).roll(back, 0).tril() for back in range(k)]
+    maps = convolution.weight.flip(2).unbind(2)
+    heads = sum(look @ x @ w.T for look, w in zip(looks, maps, strict=True))
+    torch.testing.assert_close(heads, expected)
+
+
+# ---------------------------------------------------------------------- claim 4
+
+
+def tiny(attention, **settings):
+    config = RNNConfig(
+        vocab_size=19, d_model=16, cell="gru", attention=attention, dropout=0.0, **settings
+    )
+    return RecurrentSeq2Seq(config).eval()
+
+
+def test_without_attention_the_last_state_is_all_that_passes():
+    src, shifted = random_sentences(2, 9)
+    for attention in (False, True):
+        model = tiny(attention)
+        state = model.start(src)
+        swapped = state._replace(hidden=state.hidden.flip(0), cell=state.cell.flip(0))
+        as_other, _, _ = model.read_target(shifted[:1], type(state)(*(t[:1] for t in swapped)))
+        other, _, _ = model.read_target(shifted[:1], type(state)(*(t[1:] for t in state)))
+        assert torch.allclose(as_other, other) is not attention
+
+
+def test_attention_copies_what_one_vector_cannot():
+    shares = [
+        share_copied(train_copier(attention, seed=0, steps=120, longest=6, d_model=32), 6)
+        for attention in (False, True)
+    ]
+    assert shares[1] > shares[0] + 0.2
+
+
+def test_recorded_attention_copies_long_sentences():
+    copied = json.loads((CHAPTERS / "results" / "copying.json").read_text(encoding="utf8"))
+    at = copied["lengths"].index(24)
+    one_vector, looking_back = (
+        [run["right"][at] for run in copied["runs"] if run["attention"] is attention]
+        for attention in (False, True)
+    )
+    assert min(looking_back) > 0.9 > 0.4 > max(one_vector)
+
+
+@pytest.mark.parametrize("attention", [False, True])
+def test_with_attention_the_recurrence_stays(attention):
+    short, long = (products(tiny(attention)(*random_sentences(1, n)))[1] for n in (5, 25))
+    assert long - short == 2 * 20  # one step for each word read, one for each word written
+
+
+# ---------------------------------------------------------------------- claim 5
+
+
+@pytest.mark.parametrize("n", [2, 9, 40])
+def test_self_attention_is_six_products_four_in_a_row(n):
+    assert products(attend(torch.randn(1, n, 8))) == (6, 4)
+
+
+def test_self_attention_sees_what_a_bidirectional_layer_sees():
+    both_ways = nn.GRU(8, 4, batch_first=True, bidirectional=True)
+    for read in (attend, lambda x: both_ways(x)[0]):
+        assert read(torch.randn(1, 6, 8)).shape == (1, 6, 8)
+        assert sees(read, 6).all()
+    one_way = nn.GRU(8, 8, batch_first=True)
+    assert sees(lambda x: one_way(x)[0], 6).equal(torch.ones(6, 6).tril().bool())
