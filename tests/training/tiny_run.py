@@ -1,7 +1,8 @@
 """A training of a few seconds, and a process that starts it again and again without a new import.
 
-`python tiny_run.py` reads a run folder and settings from each line of standard input, forks,
-trains in the child, and prints the child's process id, then how it ended.
+`python tiny_run.py FOLDER [SETTING...]` trains once, also under torchrun. Without arguments it
+reads such lines from standard input; for each it forks, trains in the child, and prints the
+child's process id, then how it ended.
 """
 
 import os
@@ -72,21 +73,28 @@ def train_tiny(
     return model, outcome
 
 
-def main() -> None:
+def train_once(folder: str, *settings: str) -> None:
+    """Train in a run folder, in as many processes as there are."""
+    config = configuration(*settings)
+    world = World.from_env(config.train.device)
+    run = RunFolder.create(folder, config, write=world.is_main)
+    train_tiny(config, run, world)
+    world.close()
+
+
+def serve() -> None:
     """Train once for each line of standard input, in a child process."""
     import torch._dynamo  # noqa: F401 (the first step of an optimizer would import it)
 
     for line in sys.stdin:
-        folder, *settings = line.split()
         child = os.fork()
         if child == 0:
             torch.set_num_threads(1)
-            config = configuration(*settings)
-            train_tiny(config, RunFolder.create(folder, config))
+            train_once(*line.split())
             os._exit(0)
         print(child, flush=True)
         print(os.waitpid(child, 0)[1], flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    train_once(*sys.argv[1:]) if sys.argv[1:] else serve()

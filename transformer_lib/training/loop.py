@@ -6,6 +6,7 @@ since reading would make the host wait for it.
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -130,6 +131,11 @@ class Trainer:
         """Update, report, evaluate and save until there is a reason to stop."""
         if self.world.device.type == "cpu":
             update.keep_freed_memory()
+        with self.run.locked() if self.run and self.world.is_main else nullcontext():
+            return self.train_alone()
+
+    def train_alone(self) -> Outcome:
+        """Do it, with the run folder to ourselves."""
         self.resume()
         self.clock = Clock(self.standing.step, self.standing.elapsed_s)
         with StopSignal(self.world, self.config.log_every) as stop:

@@ -9,7 +9,8 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,11 @@ from transformer_lib.training.files import (
     replace_file,
     tensors_to_bytes,
 )
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
 
 # A run may go on with these changed: none of them alters an update that was made.
 MAY_CHANGE = {"train.steps", "train.patience", "train.device"}
@@ -87,6 +93,25 @@ class RunFolder:
     def tokenizer_path(self) -> Path:
         """Where the tokenizer lies."""
         return self.path / "tokenizer.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep a second training out of the folder; the lock dies with its process.
+
+        Raises:
+            ValueError: another process trains here.
+        """
+        if fcntl is None:  # not on Windows
+            yield
+            return
+        with open(self.path / ".lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ValueError(
+                    f"another process is training in {self.path}; wait for it or stop it"
+                ) from None
+            yield
 
     def log(self, line: str) -> None:
         """Append a line to log.txt, with the time in UTC."""
