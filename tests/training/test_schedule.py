@@ -1,0 +1,44 @@
+"""The learning rate against equation 3."""
+
+import math
+
+import pytest
+
+from transformer_lib.config import TrainConfig
+from transformer_lib.training.schedule import noam, schedule, warmup_to_peak
+
+
+@pytest.mark.parametrize("step", [1, 2, 3_999, 4_000, 4_001, 100_000])
+def test_noam_is_equation_3(step):
+    branches = 1 / math.sqrt(step), step / math.sqrt(4000**3)
+    assert noam(step, 512, 4000) == pytest.approx(min(branches) / math.sqrt(512), rel=1e-12)
+
+
+def test_noam_is_highest_at_the_end_of_the_warm_up():
+    rates = [noam(step, 64, 50) for step in range(1, 400)]
+    assert rates.index(max(rates)) + 1 == 50
+    assert max(rates) == pytest.approx(1 / math.sqrt(64 * 50))
+    steps_up = [b - a for a, b in zip(rates[:49], rates[1:50], strict=True)]
+    assert steps_up == pytest.approx([rates[0]] * 49)  # a straight line through zero
+
+
+def test_the_base_model_peaks_at_7e_4():
+    assert noam(4000, 512, 4000) == pytest.approx(6.99e-4, rel=1e-3)
+
+
+def test_a_named_peak_is_the_same_curve_at_another_height():
+    ratios = [warmup_to_peak(s, 5e-3, 200) / noam(s, 128, 200) for s in range(1, 1000)]
+    assert ratios == pytest.approx([ratios[0]] * len(ratios))
+    assert warmup_to_peak(200, 5e-3, 200) == 5e-3
+
+
+def test_the_settings_choose_between_the_two():
+    assert schedule(TrainConfig(warmup=10), 64)(7) == noam(7, 64, 10)
+    assert schedule(TrainConfig(warmup=10, peak_lr=0.1), 64)(7) == warmup_to_peak(7, 0.1, 10)
+
+
+def test_step_zero_is_refused():
+    with pytest.raises(ValueError, match="step 0, warmup 10"):
+        noam(0, 64, 10)
+    with pytest.raises(ValueError, match="the first update is step 1"):
+        warmup_to_peak(0, 0.1, 10)
