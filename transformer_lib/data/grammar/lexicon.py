@@ -59,7 +59,7 @@ class Frame:
     """What a verb combines with: the classes of its subject, the kind of its complement, the rest."""
 
     subject: frozenset[str]
-    kind: str  # none place to toward from object object_place give prep put that whether
+    kind: str  # none place spot to toward from object object_place give prep put that whether
     object: frozenset[str] = frozenset()
     case: str = ""
     receiver: frozenset[str] = frozenset()  # the dative of a verb of giving

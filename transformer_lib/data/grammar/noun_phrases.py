@@ -150,6 +150,13 @@ def _after(preposition, leaf):
     yield rule("pp", 3 * n, leaf, noun_phrase("name", "sg", preposition.classes & {"city"}))
 
 
+def place_of(noun_class: str) -> str:
+    """Say where a thing can be: in any place; only in a scene, as cars and tables; or nowhere."""
+    if noun_class in words.classes["traffic"] | {"surface"}:
+        return "scene"
+    return "place" if noun_class in words.classes["animate"] | words.classes["goods"] else ""
+
+
 @nonterminal("NP")
 def subject(agreement: str, noun_class: str):
     """What a verb can agree with; only a subject takes a phrase such as `in the garden`."""
@@ -173,9 +180,10 @@ def subject(agreement: str, noun_class: str):
 
 
 def _located(weight: float, kind: str, number: str, group: frozenset):
-    if number == "mass" or not group <= words.classes["animate"] | words.classes["household"]:
+    (noun_class,) = group
+    if number == "mass" or not (use := place_of(noun_class)):
         return
-    yield rule("located", 0.06 * weight, noun_phrase(kind, number, group), prepositional_phrase("place"))
+    yield rule("located", 0.06 * weight, noun_phrase(kind, number, group), prepositional_phrase(use))
     if group == PERSON:
         yield rule("located", 0.06 * weight, noun_phrase(kind, number, group), prepositional_phrase("with"))
 

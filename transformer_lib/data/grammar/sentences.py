@@ -10,6 +10,7 @@ from transformer_lib.data.grammar.noun_phrases import (
     SUBJECT_WEIGHT,
     adjective,
     nominal,
+    place_of,
     pronoun,
     subject,
     words,
@@ -20,7 +21,6 @@ from transformer_lib.data.grammar.verb_phrases import (
     FRAMES,
     MODALS,
     NOT,
-    PLACES,
     auxiliary,
     finite_form,
     gap_frames,
@@ -227,8 +227,8 @@ def state_phrase(noun_class: str):
     for classes, n in ADJECTIVE_CLASSES.items():
         if noun_class in classes:
             yield rule("copula", n, adjective(classes))
-    if noun_class in PLACES:
-        yield rule("copula", 4, prepositional_phrase("place"))
+    if use := place_of(noun_class):
+        yield rule("copula", 4, prepositional_phrase(use))
 
 
 @nonterminal("S")
@@ -249,7 +249,7 @@ def wh_question(era: str):
             place = where_gap(form, noun_class, kind)
             yield rule("where", 0.5 * weight, word("where", "ADV"), aux, actor, place)
     for agreement, noun_class, weight in actors():
-        if noun_class in PLACES:
+        if place_of(noun_class):
             be = auxiliary("be" if era == "now" else "was", agreement)
             yield rule("where_is", weight, word("where", "ADV"), be, subject(agreement, noun_class))
 

@@ -17,6 +17,7 @@ from transformer_lib.data.grammar.noun_phrases import (
     noun_phrase,
     object_phrase,
     place_preposition,
+    place_of,
     prepositional_phrase,
     words,
 )
@@ -25,7 +26,6 @@ from transformer_lib.data.grammar.symbols import nonterminal, preterminal, rule,
 MODALS = {"can": 3, "must": 2, "will": 3, "should": 2, "may": 1}
 FREQUENCY = {"often": "oft", "always": "immer", "sometimes": "manchmal", "rarely": "selten", "never": "nie"}
 FRAMES = Counter(frame for verb in words.verbs for frame in verb.frames)
-PLACES = words.classes["animate"] | words.classes["household"]
 
 
 class VerbForm(NamedTuple):
@@ -72,8 +72,7 @@ def cannot():
 
 @preterminal("ADV")
 def frequency():
-    for english, german in FREQUENCY.items():
-        yield english, german
+    yield from FREQUENCY.items()
 
 
 NOT = word("not", "NEG")
@@ -123,6 +122,8 @@ def _light_complements(frame: Frame, agreement: str, polarity: str):
         yield "place", 0.3, SCENE
     elif frame.kind == "place":
         yield "place", 1.5, prepositional_phrase("place")
+    elif frame.kind == "spot":
+        yield "place", 0.2, prepositional_phrase("spot")
     elif frame.kind == "put":
         thing = object_phrase("definite" if polarity == "neg" else "pos", agreement, frame.object, "light")
         yield "put", 2, thing, fixed_phrase(frame.preposition, "definite", agreement, "light")
@@ -205,9 +206,9 @@ def _copula(base: str, agreement: str, noun_class: str, tail: str):
             yield rule("copula", 0.15 * n, be, adjective(classes))
             yield rule("copula", 0.03 * n, be, NOT, adjective(classes))
             yield rule("copula", 0.03 * n, be, word("very", "ADV"), adjective(classes))
-    if noun_class in PLACES:
-        yield rule("copula", 0.6, be, prepositional_phrase("place"))
-        yield rule("copula", 0.1, be, NOT, prepositional_phrase("place"))
+    if use := place_of(noun_class):
+        yield rule("copula", 0.6, be, prepositional_phrase(use))
+        yield rule("copula", 0.1, be, NOT, prepositional_phrase(use))
 
 
 @nonterminal("VP")
