@@ -1,0 +1,337 @@
+"""The command line: prepare, train, translate, score, info. `python -m transformer_lib --help`.
+
+Only this file knows about arguments, standard streams and exit codes; the work is done below it.
+"""
+
+import contextlib
+import dataclasses
+import logging
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from transformer_lib.config import PRESETS, RunConfig, nearest
+
+if TYPE_CHECKING:
+    from transformer_lib.translator import Translator
+
+UsageError = typer.BadParameter.__base__  # its home differs between versions of typer
+
+# What is slow to import is imported where it is used: help and errors should come at once.
+
+USAGE, FAILURE, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
+PRESET_OF = {"grammar": "grammar", "multi30k": "multi30k", "files": "multi30k"}
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Train a Transformer to translate, and translate with it. "
+    "Try: transformer_lib translate 'The old man sees the dog.'",
+)
+
+Corpus = Annotated[
+    str | None,
+    typer.Option(help="grammar (built in), multi30k (downloaded) or files.", metavar="NAME"),
+]
+Src = Annotated[
+    str | None,
+    typer.Option(
+        help="Your source sentences, one on a line; or a .tsv of two columns. May be .gz."
+    ),
+]
+Tgt = Annotated[str | None, typer.Option(help="Their translations, line by line.")]
+Preset = Annotated[
+    str | None,
+    typer.Option(help=f"Model and training settings: {', '.join(PRESETS)}.", metavar="NAME"),
+]
+Run = Annotated[
+    Path | None, typer.Option(help="The run folder. If not given: runs/ and the preset's name.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a setting, e.g. train.steps=500. Repeatable.",
+                 metavar="SECTION.KEY=VALUE"),
+]  # fmt: skip
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but warnings.")]
+
+
+@app.command()
+def prepare(
+    corpus: Corpus = None,
+    src: Src = None,
+    tgt: Tgt = None,
+    preset: Preset = None,
+    run: Run = None,
+    set_: Set = None,
+) -> None:
+    """Fetch and check the text and learn its pieces, without training.
+
+    Takes the same options as train, which goes on from there.
+    """
+    from transformer_lib import recipe
+
+    config, folder = choose(corpus, src, tgt, preset, run, set_ or [])
+    prepared = recipe.prepare(config, folder)
+    print(f"{recipe.padding_of(prepared):.1%} of each batch is padding")
+    print(f"ready in {folder}; train next, with the same options")
+
+
+@app.command()
+def train(
+    corpus: Corpus = None,
+    src: Src = None,
+    tgt: Tgt = None,
+    preset: Preset = None,
+    run: Run = None,
+    set_: Set = None,
+    quiet: Quiet = False,
+) -> int:
+    """Train a translator; the same command again goes on where it stopped.
+
+    Without options it trains the built-in grammar's translator into runs/grammar.
+    From your own files: train --src mine.en --tgt mine.de --run runs/mine
+    """
+    from transformer_lib.recipe import train_run
+
+    config, folder = choose(corpus, src, tgt, preset, run, set_ or [])
+    outcome = train_run(config, folder, quiet)
+    if outcome.reason == "interrupted":
+        return INTERRUPTED
+    if not quiet:
+        print(f"try it: python -m transformer_lib translate --run {folder} 'your sentence'")
+    return 0
+
+
+def choose(
+    corpus: str | None,
+    src: str | None,
+    tgt: str | None,
+    preset: str | None,
+    run: Path | None,
+    assignments: list[str],
+) -> tuple[RunConfig, Path]:
+    """Return the settings that the options mean, and the run folder.
+
+    Raises:
+        ValueError: a name is misspelt (the nearest right one is named) or options contradict.
+    """
+    from transformer_lib.training.run import RunFolder
+
+    if any(assignment.startswith("model.vocab_size=") for assignment in assignments):
+        raise ValueError("model.vocab_size follows from the tokenizer; set data.n_pieces instead")
+    if run and not (corpus or src or tgt or preset) and (run / "config.json").exists():
+        return changed(RunFolder.open(run).config, assignments), run
+    named = corpus or ("files" if src or tgt else None)
+    if named and named not in PRESET_OF:
+        raise ValueError(f"there is no corpus {named!r}; {nearest(named, [*PRESET_OF])}")
+    preset = preset or PRESET_OF[named or "grammar"]
+    if preset not in PRESETS:
+        raise ValueError(f"there is no preset {preset!r}; {nearest(preset, [*PRESETS])}")
+    config = PRESETS[preset]
+    data = config.data.updated(src=src, tgt=tgt)
+    if named and named != data.corpus:
+        data = data.updated(corpus=named, lowercase=named == "multi30k")
+    config = changed(dataclasses.replace(config, data=data), assignments)
+    own = config.data.corpus == PRESETS[preset].data.corpus
+    return config, run or Path("runs") / (preset if own else config.data.corpus)
+
+
+def changed(config: RunConfig, assignments: Iterable[str]) -> RunConfig:
+    """Return the settings with `section.key=value` applied, one after the other."""
+    for assignment in assignments:
+        config = config.with_setting(assignment)
+    return config
+
+
+@app.command()
+def translate(
+    text: Annotated[list[str] | None, typer.Argument(help="Sentences, each in quotes.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="A trained run. If not given: the model that ships.")
+    ] = None,
+    input_: Annotated[
+        Path | None, typer.Option("--input", help="A file, one sentence on a line. May be .gz.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write here. If not given: standard output.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write a page with the first sentence's attention.")
+    ] = None,
+    n_best: Annotated[
+        int | None, typer.Option(help="So many translations of each, with scores.", min=1)
+    ] = None,
+    set_: Set = None,
+) -> None:
+    """Translate TEXT, or a file, or standard input line by line.
+
+    One line comes out for each that goes in. With --n-best N there are N, each with its rank and
+    score (log-probability over length penalty), separated by tabs.
+    """
+    from transformer_lib.data.streams import check_writable, whole_file
+    from transformer_lib.translator import Translator, with_decode
+
+    if text and input_:
+        raise UsageError("give TEXT or --input, not both")
+    for path, what in ((output, "translations"), (html, "page")):
+        if path:
+            check_writable(path, what)
+            if input_ and path.exists() and input_.exists() and path.samefile(input_):
+                raise ValueError(f"{path} is the input; name another file for the {what}")
+    translator = Translator.load(run)
+    decode = with_decode(translator.config, set_ or [])
+    translator.config = dataclasses.replace(translator.config, decode=decode)
+    with whole_file(output) if output else contextlib.nullcontext(sys.stdout) as file:
+        first = None
+        for sentences in sources(text, input_):
+            warn_unknown(translator, sentences)
+            for line in output_lines(translator, sentences, n_best):
+                print(line, file=file)
+            file.flush()
+            first = first or next((s for s in sentences if s.strip()), None)
+    if html:
+        write_page(translator, first, html)
+
+
+def sources(text: list[str] | None, path: Path | None) -> Iterator[list[str]]:
+    """Yield the sentences to translate, as many at a time as are there."""
+    from transformer_lib.data.parallel_text import read_lines
+    from transformer_lib.data.streams import chunks, lines_as_they_come
+
+    if text:
+        return iter([text])
+    if path:
+        return chunks(read_lines(path))
+    if sys.stdin.isatty():
+        print("type sentences, one on a line; Ctrl-D ends", file=sys.stderr)
+    return lines_as_they_come(sys.stdin.buffer, "standard input")
+
+
+def output_lines(
+    translator: "Translator", sentences: list[str], n_best: int | None
+) -> Iterator[str]:
+    """Yield what to print for each sentence: its translation, or its n best with their scores."""
+    for found in translator.n_best(sentences, n_best or 1):
+        if not found[0].finished:
+            warn(f"the translation that begins {found[0].text[:20]!r} was cut at the length limit")
+        if n_best is None:
+            yield found[0].text
+            continue
+        for rank, (text, score, *_) in enumerate(found, start=1):
+            yield f"{rank}\t{score:.4f}\t{text}"
+
+
+def warn_unknown(translator: "Translator", sentences: list[str]) -> None:
+    """Warn of words that a model of the built-in grammar cannot know."""
+    words = [word for sentence in sentences for word in translator.unknown_words(sentence)]
+    if words:
+        told = ", ".join(repr(word) for word in dict.fromkeys(words[:10]))
+        more = " and more" if len(words) > 10 else ""
+        warn(f"this model's grammar does not know {told}{more}; expect nonsense there")
+
+
+def warn(line: str) -> None:
+    """Tell the user something that is no error."""
+    print(f"warning: {line}", file=sys.stderr)
+
+
+def write_page(translator: "Translator", sentence: str | None, path: Path) -> None:
+    """Write the page with the attention of one sentence.
+
+    Raises:
+        ValueError: there is no sentence.
+    """
+    from transformer_lib.data.streams import whole_file
+    from transformer_lib.figures.page import attention_page
+
+    if sentence is None:
+        raise ValueError(f"there is no sentence to show, so {path} was not written")
+    translation, *rest = translator.attention(sentence)
+    with whole_file(path) as file:
+        file.write(attention_page(sentence, translation.text, *rest))
+
+
+@app.command()
+def score(
+    hyp: Annotated[Path, typer.Argument(help="Translations, one on a line.")],
+    ref: Annotated[Path, typer.Argument(help="References, line by line.")],
+    other: Annotated[
+        Path | None, typer.Option(help="Another system's translations: is the difference real?")
+    ] = None,
+    tokenised: Annotated[
+        bool,
+        typer.Option(
+            "--tokenised",
+            help="The text is tokenised and lowercased already, as in the "
+            "Multi30k protocol; count it as it is.",
+        ),
+    ] = False,
+) -> None:
+    """Score translations against references: BLEU, chrF, exact match, with signatures."""
+    from transformer_lib.data.parallel_text import read_lines
+    from transformer_lib.evaluation import bleu
+
+    references = list(read_lines(ref))
+    systems = {path: list(read_lines(path)) for path in (hyp, other) if path}
+    for path, lines in systems.items():
+        if len(lines) != len(references):
+            raise ValueError(
+                f"{path} has {len(lines)} lines and {ref} has {len(references)}; "
+                "each line must translate the line of the same number"
+            )
+        print(f"{path}\n{bleu.score(lines, references, tokenised)}")
+    if other:
+        print(f"paired bootstrap\n{bleu.compare(*systems.values(), references, tokenised)}")
+
+
+@app.command()
+def info(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder, e.g. runs/grammar.")],
+) -> None:
+    """Tell what a run is and how it went."""
+    from transformer_lib.training.run import RunFolder
+    from transformer_lib.training.summary import describe
+
+    print(describe(RunFolder.open(folder)))
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command; every expected error is one line on standard error.
+
+    The exit code is 0, 1 for an error, 2 for a wrong call, 130 for Ctrl-C.
+    """
+    logging.basicConfig(format="warning: %(message)s", level=logging.WARNING)
+    try:
+        command = typer.main.get_command(app)
+        code = command.main(arguments, prog_name="transformer_lib", standalone_mode=False)
+        sys.stdout.flush()
+    except UsageError as error:
+        code = complain(error.format_message(), USAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        code = complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = BROKEN_PIPE
+    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
+        code = complain(told(error), FAILURE)
+    sys.exit(code or 0)
+
+
+def told(error: Exception) -> str:
+    """Return an error in words, naming the file where the system names one."""
+    if isinstance(error, MemoryError):
+        return "out of memory; lower decode.batch_size or data.batch_tokens"
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def complain(message: str, code: int) -> int:
+    """Print one line on standard error and return the exit code."""
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return code
