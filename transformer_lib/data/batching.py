@@ -1,21 +1,28 @@
 """Batches of sentence pairs of similar length, cut by a budget of tokens (section 5.1)."""
 
-import zlib
 from collections.abc import Iterable, Sequence
-from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Int64
 from torch import Tensor
 
-from transformer_lib.config import BOS, EOS, PAD
-from transformer_lib.data.corpus import ParallelText
-from transformer_lib.data.tokenizer import Tokenizer
+from transformer_lib.config import BOS, PAD
+from transformer_lib.data.pairs import EncodedPairs, encode_pairs
 
+__all__ = [
+    "Batch",
+    "Batches",
+    "EncodedPairs",
+    "encode_pairs",
+    "evaluation_batches",
+    "pad",
+    "padding_share",
+]
+
+Rows = Int64[np.ndarray, " _"]  # numbers of pairs
 POOL = 100_000  # so many pairs are sorted by length together; less than that is one pool
-CHUNK = 10_000  # so many pairs are cut into pieces at a time
 
 
 class Batch(NamedTuple):
@@ -32,97 +39,6 @@ class Batch(NamedTuple):
     n_pairs: int
 
 
-class EncodedPairs:
-    """Sentence pairs as token ids, four bytes each.
-
-    Args:
-        pairs: source ids and target ids of each pair; the target ends with EOS.
-        n_left_out: how many pairs were too long to be here.
-
-    Raises:
-        ValueError: no pair, an empty sentence, an id below 1 (0 is PAD), or a target without EOS.
-    """
-
-    def __init__(
-        self, pairs: Iterable[tuple[Sequence[int], Sequence[int]]], n_left_out: int = 0
-    ) -> None:
-        sides = [np.asarray(side, dtype=np.int32) for pair in pairs for side in pair]
-        if not sides:
-            raise ValueError("there is no pair to train on; give at least one")
-        self.n_left_out = n_left_out
-        self._lengths = np.array([len(side) for side in sides]).reshape(-1, 2)
-        self._ends = self._lengths.cumsum().reshape(-1, 2)
-        self._tokens = np.concatenate(sides)
-        self._check()
-
-    def _check(self) -> None:
-        if (empty := np.flatnonzero(self._lengths.min(axis=1) == 0)).size:
-            n_src, n_tgt = self._lengths[empty[0]]
-            raise ValueError(
-                f"pair {empty[0]} has {n_src} source and {n_tgt} target tokens; "
-                "each side needs at least one"
-            )
-        if (wrong := np.flatnonzero(self._tokens <= PAD)).size:
-            pair = np.searchsorted(self._ends[:, 1], wrong[0], side="right")
-            raise ValueError(
-                f"pair {pair} holds token id {self._tokens[wrong[0]]}; "
-                f"ids are above {PAD}, which is padding"
-            )
-        if (endless := np.flatnonzero(self._tokens[self._ends[:, 1] - 1] != EOS)).size:
-            last = self.tgt(endless[0])[-1]
-            raise ValueError(
-                f"the target of pair {endless[0]} ends with token id {last}, not with EOS, {EOS}"
-            )
-
-    def __len__(self) -> int:
-        return len(self._lengths)
-
-    def src(self, row: int) -> np.ndarray:
-        """Return the source ids of one pair."""
-        end, length = self._ends[row, 0], self._lengths[row, 0]
-        return self._tokens[end - length : end]
-
-    def tgt(self, row: int) -> np.ndarray:
-        """Return the target ids of one pair; the last is EOS."""
-        end, length = self._ends[row, 1], self._lengths[row, 1]
-        return self._tokens[end - length : end]
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """The length of each source and target, shape [pairs, 2]."""
-        return self._lengths
-
-    @property
-    def digest(self) -> int:
-        """A checksum of all ids: other data gives another one."""
-        return zlib.crc32(self._lengths, zlib.crc32(self._tokens))
-
-
-def encode_pairs(
-    tokenizer: Tokenizer, text: ParallelText, max_tokens: int | None = None
-) -> EncodedPairs:
-    """Cut both sides into pieces; leave out pairs with a side above max_tokens, EOS included.
-
-    Give no max_tokens for validation: leaving out its hard pairs would flatter the model.
-
-    Raises:
-        ValueError: every pair is too long.
-    """
-    kept: list[tuple[np.ndarray, np.ndarray]] = []
-    pairs = zip(text.src, text.tgt, strict=True)
-    while chunk := list(islice(pairs, CHUNK)):
-        sides = (tokenizer.encode_batch(side) for side in zip(*chunk, strict=True))
-        for src, tgt in zip(*sides, strict=True):
-            if max_tokens is None or max(len(src), len(tgt)) <= max_tokens:
-                kept.append((np.array(src, dtype=np.int32), np.array(tgt, dtype=np.int32)))
-    if not kept:
-        raise ValueError(
-            f"each of the {len(text.src)} pairs has more than max_tokens={max_tokens} tokens; "
-            "raise max_tokens"
-        )
-    return EncodedPairs(kept, n_left_out=len(text.src) - len(kept))
-
-
 def pad(rows: Sequence[Sequence[int] | np.ndarray]) -> Int[Tensor, "B T"]:
     """Fill the rows up with PAD at the end; no rows give shape [0, 1]."""
     filled = np.full((len(rows), max(map(len, rows), default=1)), PAD, dtype=np.int64)
@@ -131,8 +47,9 @@ def pad(rows: Sequence[Sequence[int] | np.ndarray]) -> Int[Tensor, "B T"]:
     return torch.from_numpy(filled)
 
 
-def collate(pairs: EncodedPairs, rows: Sequence[int] | np.ndarray) -> Batch:
+def collate(pairs: EncodedPairs, rows: Sequence[int] | Rows) -> Batch:
     """Build the batch of the pairs at `rows`, in that order."""
+    rows = [int(row) for row in rows]
     targets = [pairs.tgt(row) for row in rows]
     shifted = [np.concatenate(([BOS], tgt[:-1])) for tgt in targets]
     n_tokens = sum(map(len, targets))
@@ -141,7 +58,7 @@ def collate(pairs: EncodedPairs, rows: Sequence[int] | np.ndarray) -> Batch:
     )
 
 
-def cut(rows: np.ndarray, longest: np.ndarray, batch_tokens: int) -> list[np.ndarray]:
+def cut(rows: Rows, longest: Int64[np.ndarray, " N"], batch_tokens: int) -> list[Rows]:
     """Cut the rows, in their order, into batches whose padded longer side fits the budget.
 
     A row that is longer than the budget becomes a batch of its own.
@@ -160,13 +77,13 @@ def cut(rows: np.ndarray, longest: np.ndarray, batch_tokens: int) -> list[np.nda
     return np.split(rows, starts)
 
 
-def by_length(rows: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def by_length(rows: Rows, lengths: Int64[np.ndarray, "N 2"]) -> Rows:
     """Sort by the longer side, then by both; equal pairs stay in the order given."""
     src, tgt = lengths[rows].T
     return rows[np.lexsort((tgt, src, np.maximum(src, tgt)))]
 
 
-def shuffled(n: int, source: np.random.PCG64) -> np.ndarray:
+def shuffled(n: int, source: np.random.PCG64) -> Rows:
     """Return 0 to n-1 in random order: raw bits, so that every version of numpy agrees."""
     return np.argsort(source.random_raw(n), kind="stable")
 
@@ -210,24 +127,26 @@ class Batches:
         self.pairs, self.batch_tokens, self.seed = pairs, batch_tokens, seed
         self.rank, self.world_size = rank, world_size
         self._digest = pairs.digest
-        self._begin(epoch=0)
+        self.epoch, self.position = 0, 0  # of the batch to come
+        self._batches = self._epoch(0)
 
-    def _begin(self, epoch: int) -> None:
-        self.epoch, self.position = epoch, 0  # the batch to come: the position-th of the epoch
+    def _epoch(self, epoch: int) -> list[Rows]:
         source = np.random.PCG64([self.seed, epoch])
         order, lengths = shuffled(len(self.pairs), source), self.pairs.lengths
-        pools = [order[start : start + POOL] for start in range(0, len(order), POOL)]
-        batches = list(chain.from_iterable(
-            cut(by_length(pool, lengths), lengths.max(axis=1), self.batch_tokens) for pool in pools
-        ))  # fmt: skip
-        self._batches = [batches[place] for place in shuffled(len(batches), source)]
+        longest = lengths.max(axis=1)
+        batches: list[Rows] = []
+        for start in range(0, len(order), POOL):
+            pool = by_length(order[start : start + POOL], lengths)
+            batches += cut(pool, longest, self.batch_tokens)
+        return [batches[place] for place in shuffled(len(batches), source)]
 
     def __iter__(self) -> "Batches":
         return self
 
     def __next__(self) -> Batch:
         if self.position == len(self._batches):
-            self._begin(self.epoch + 1)
+            self.epoch, self.position = self.epoch + 1, 0
+            self._batches = self._epoch(self.epoch)
         rows = self._batches[self.position][self.rank :: self.world_size]
         self.position += 1
         return collate(self.pairs, rows)
@@ -263,12 +182,12 @@ class Batches:
         epoch, position = state.get("epoch"), state.get("position")
         if not (type(epoch) is int and type(position) is int and epoch >= 0 and position >= 0):
             raise ValueError(f"the saved data order has epoch={epoch!r}, position={position!r}")
-        self._begin(epoch)
-        if position > len(self):
+        batches = self._epoch(epoch)
+        if position > len(batches):
             raise ValueError(
-                f"the saved data order is at batch {position} of an epoch of {len(self)}"
+                f"the saved data order is at batch {position} of an epoch of {len(batches)}"
             )
-        self.position = position
+        self.epoch, self.position, self._batches = epoch, position, batches
 
 
 def evaluation_batches(pairs: EncodedPairs, batch_tokens: int) -> list[Batch]:

@@ -5,31 +5,15 @@ one sentence on each line, and train with the preset `base` or `big` and `data.s
 data.tgt=train.de data.valid_src=newstest2013.en data.valid_tgt=newstest2013.de`.
 """
 
-import codecs
-import gzip
-import logging
-import os
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from transformer_lib.config import DataConfig, nearest
-from transformer_lib.data import multi30k
+from transformer_lib.data import grammar, multi30k
+from transformer_lib.data.parallel_text import ParallelText, read_parallel, read_tsv
 
-logger = logging.getLogger(__name__)
-
-AnyPath = str | os.PathLike[str]
-GZIP = b"\x1f\x8b"  # how a compressed file begins; no UTF-8 text does
 HELD_OUT = 1000  # pairs for validation and in each test split; of the user's own files at most 5%
 FIXED_SEED = 0  # of validation and tests, so that runs with different seeds are comparable
-
-
-class ParallelText(NamedTuple):
-    """Sentences and their translations, line by line."""
-
-    src: list[str]
-    tgt: list[str]
 
 
 class Corpus(NamedTuple):
@@ -38,102 +22,6 @@ class Corpus(NamedTuple):
     train: ParallelText
     valid: ParallelText
     test: dict[str, ParallelText]
-
-
-def read_lines(path: AnyPath) -> Iterator[str]:
-    r"""Read a text file, plain or gzip, without its line ends, `\n` or `\r\n`.
-
-    Only `\n` separates lines: Unicode's other separators may stand within a sentence, and to
-    split there would shift one side against the other. A byte order mark is dropped.
-
-    Raises:
-        OSError: the file is missing, a folder, or not readable.
-        ValueError: not UTF-8, a NUL byte, or a gzip file that is damaged.
-    """
-    try:
-        with open(path, "rb") as file:
-            for number, line in enumerate(unpacked(file), start=1):
-                line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-                yield decoded(line.removesuffix(b"\n").removesuffix(b"\r"), path, number)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} is a damaged gzip file ({error}); fetch it again") from None
-    except OSError as error:
-        raise type(error)(f"cannot read {path}: {error.strerror}") from None
-
-
-def unpacked(file: BinaryIO) -> BinaryIO:
-    """Return the file, or what it unpacks to if it is compressed."""
-    return gzip.open(file) if file.peek(2)[:2] == GZIP else file
-
-
-def decoded(line: bytes, path: AnyPath, number: int) -> str:
-    """Return the line as text.
-
-    Raises:
-        ValueError: it is not UTF-8, or holds a NUL byte.
-    """
-    if b"\0" in line:
-        raise ValueError(f"{path}, line {number} holds a NUL byte; give a text file in UTF-8")
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path}, line {number} is not UTF-8 (byte 0x{line[error.start]:02X} at place "
-            f"{error.start + 1}); convert the file, for example with iconv"
-        ) from None
-
-
-def read_parallel(src_path: AnyPath, tgt_path: AnyPath) -> ParallelText:
-    """Read two files whose lines translate each other; a pair with a blank side is left out.
-
-    Raises:
-        OSError: a file cannot be read.
-        ValueError: one file for both sides, different numbers of lines, no text, or a file that
-            `read_lines` refuses.
-    """
-    src, tgt = list(read_lines(src_path)), list(read_lines(tgt_path))
-    if os.path.samefile(src_path, tgt_path):
-        raise ValueError(f"{src_path} is both source and target; give the translation as target")
-    if len(src) != len(tgt):
-        raise ValueError(
-            f"{src_path} has {len(src)} lines and {tgt_path} has {len(tgt)}; "
-            "each line must translate the line of the same number"
-        )
-    return without_blanks(ParallelText(src, tgt), f"{src_path} and {tgt_path}")
-
-
-def read_tsv(path: AnyPath) -> ParallelText:
-    """Read one file with source and target separated by a tab, plain or gzip.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: a line has not two columns, no text, or a file that `read_lines` refuses.
-    """
-    text = ParallelText([], [])
-    for number, line in enumerate(read_lines(path), start=1):
-        columns = line.split("\t") if line.strip() else ["", ""]
-        if len(columns) != 2:
-            raise ValueError(
-                f"{path}, line {number} has {len(columns)} columns; write source, one tab, target"
-            )
-        text.src.append(columns[0])
-        text.tgt.append(columns[1])
-    return without_blanks(text, str(path))
-
-
-def without_blanks(text: ParallelText, where: str) -> ParallelText:
-    """Leave out pairs with a blank side, and say how many.
-
-    Raises:
-        ValueError: nothing is left.
-    """
-    kept = [(src, tgt) for src, tgt in zip(*text, strict=True) if src.strip() and tgt.strip()]
-    if not kept:
-        raise ValueError(f"no pair in {where} has text on both sides; they are empty")
-    if n_blank := len(text.src) - len(kept):
-        logger.warning("left out %d of %d pairs of %s: a side is blank",
-                       n_blank, len(text.src), where)  # fmt: skip
-    return ParallelText(*map(list, zip(*kept, strict=True)))
 
 
 def load_corpus(data: DataConfig) -> Corpus:
@@ -156,17 +44,15 @@ def load_corpus(data: DataConfig) -> Corpus:
 
 def load_grammar(data: DataConfig) -> Corpus:
     """Generate the embedded corpus: training pairs from the seed, the rest always the same."""
-    from transformer_lib.data.grammar import generate
 
     def text(split: str, n: int, seed: int) -> ParallelText:
-        pairs = generate(n, seed, split)
+        pairs = grammar.generate(n, seed, split)
         return cased(ParallelText([p.src for p in pairs], [p.tgt for p in pairs]), data.lowercase)
 
-    tests = ("ordinary", "new_combinations", "deeper", "longer")
     return Corpus(
         train=text("train", data.n_pairs, data.seed),
         valid=text("valid", HELD_OUT, FIXED_SEED),
-        test={split: text(split, HELD_OUT, FIXED_SEED) for split in tests},
+        test={split: text(split, HELD_OUT, FIXED_SEED) for split in grammar.TEST_SPLITS},
     )
 
 

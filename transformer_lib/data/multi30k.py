@@ -96,7 +96,6 @@ def download(name: str, path: Path) -> None:
             f"{CACHE} to a folder laid out like github.com/multi30k/dataset at {COMMIT[:12]}"
         ) from None
     logger.warning("downloading %s (for non-commercial research and educational use)", name)
-    pooch.get_logger().setLevel(logging.ERROR)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         pooch.retrieve(
@@ -112,7 +111,8 @@ def download(name: str, path: Path) -> None:
             "try again, and if it stays so, somebody changes what you download"
         ) from None
     except OSError as error:
+        reason = error.strerror or type(error).__name__
         raise OSError(
-            f"cannot download {URL}/{name} ({type(error).__name__}); connect to the network, or "
+            f"cannot download {URL}/{name} ({reason}); connect to the network, or "
             f"set {CACHE} to a folder that holds {name}"
         ) from None

@@ -8,7 +8,7 @@ import codecs
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import tokenizers
@@ -86,7 +86,7 @@ class Tokenizer:
             show_progress=False,
         )
         learner.train_from_iterator((spaced(line)[:LONGEST] for line in lines), trainer)
-        found = cls(json.loads(learner.to_str())["model"]["merges"])
+        found = cls(map(tuple, json.loads(learner.to_str())["model"]["merges"]))
         if found.vocab_size < n_pieces:
             raise ValueError(
                 f"n_pieces is {n_pieces}, but the training text supports only {found.vocab_size}; "
@@ -124,7 +124,7 @@ class Tokenizer:
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
         """Return `encode` of each text; one call is faster than many."""
-        return [[*one.ids, EOS] for one in self._bpe.encode_batch([spaced(t) for t in texts])]
+        return [[*one.ids, EOS] for one in self._bpe.encode_batch_fast([spaced(t) for t in texts])]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text up to the first EOS; PAD and BOS are passed over.
@@ -134,7 +134,9 @@ class Tokenizer:
         Raises:
             ValueError: an id lies outside the vocabulary.
         """
-        joined = b"".join(self._bytes[token] for token in self._until_end(ids))
+        ids = self._checked(ids)
+        end = ids.index(EOS) if EOS in ids else len(ids)
+        joined = b"".join(self._bytes[token] for token in ids[:end])
         return joined.decode("utf-8", errors="replace").removeprefix(" ")
 
     def pieces(self, text: str) -> list[str]:
@@ -156,26 +158,22 @@ class Tokenizer:
         """
         reader = codecs.getincrementaldecoder("utf-8")("replace")
         shown, at_start = [], True
-        for token in map(self._known, ids):
+        for token in self._checked(ids):
             text = SPECIAL.get(token) or reader.decode(self._bytes[token])
             if at_start and token not in SPECIAL:
                 text, at_start = text.removeprefix(" "), False
             shown.append(text)
         return shown
 
-    def _known(self, token: int) -> int:
-        if not 0 <= token < self.vocab_size:
-            raise ValueError(
-                f"token id {int(token)} is outside the vocabulary, ids 0 to {self.vocab_size - 1}; "
-                "was it made by another tokenizer?"
-            )
-        return int(token)
-
-    def _until_end(self, ids: Iterable[int]) -> Iterator[int]:
-        for token in map(self._known, ids):
-            if token == EOS:
-                return
-            yield token
+    def _checked(self, ids: Iterable[int]) -> list[int]:
+        ids = [int(token) for token in ids]
+        for token in (min(ids, default=0), max(ids, default=0)):
+            if not 0 <= token < self.vocab_size:
+                raise ValueError(
+                    f"token id {token} is outside the vocabulary, ids 0 to {self.vocab_size - 1}; "
+                    "was it made by another tokenizer?"
+                )
+        return ids
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one JSON file; it appears whole or not at all."""
@@ -204,7 +202,7 @@ class Tokenizer:
         try:
             content = json.loads(Path(path).read_bytes())
             if content["format"] != FORMAT:
-                raise ValueError(f"its format is {content['format']!r}, not {FORMAT!r}")
+                raise ValueError(f"its format is not {FORMAT!r}")
             loaded = cls(tuple(merge.split(" ")) for merge in content["merges"])
             if content["sha256"] != loaded.digest:
                 raise ValueError(f"its merges have sha256 {loaded.digest[:12]}, not the one noted")

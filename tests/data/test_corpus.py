@@ -1,0 +1,116 @@
+"""The corpora: which pairs are for training, which for validation, which for a test."""
+
+import pytest
+
+from transformer_lib.config import PRESETS, DataConfig
+from transformer_lib.data import multi30k
+from transformer_lib.data.corpus import ParallelText, load_corpus
+
+needs_multi30k = pytest.mark.skipif(
+    not (multi30k.cache_folder() / "data/task1/tok/train.lc.norm.tok.en").exists(),
+    reason="needs Multi30k: set TRANSFORMER_LIB_CACHE to a filled cache",
+)
+
+
+def write(path, lines):
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return str(path)
+
+
+def numbered(tmp_path, n, name="text"):
+    src = write(tmp_path / f"{name}.en", [f"Line {i}" for i in range(n)])
+    return src, write(tmp_path / f"{name}.de", [f"Zeile {i}" for i in range(n)])
+
+
+def test_the_grammar_gives_disjoint_splits_and_a_test_that_no_seed_changes(monkeypatch):
+    monkeypatch.setattr("transformer_lib.data.corpus.HELD_OUT", 40)  # 1000 take long to generate
+    one, two = (load_corpus(DataConfig(n_pairs=60, seed=seed)) for seed in (1, 2))
+    assert one.train != two.train
+    assert (one.valid, one.test) == (two.valid, two.test)
+    assert list(one.test) == ["ordinary", "new_combinations", "deeper", "longer"]
+    assert len(one.train.src) == len(one.train.tgt) == 60
+    sets = [set(text.src) for text in (one.train, one.valid, *one.test.values())]
+    assert [len(s) for s in sets[1:]] == [40] * 5
+    assert len(set.union(*sets)) == sum(map(len, sets))
+
+
+@pytest.mark.parametrize(("n", "held_out"), [(2, 1), (40, 2), (400, 20), (30_000, 1000)])
+def test_the_last_pairs_are_held_out(tmp_path, n, held_out):
+    src, tgt = numbered(tmp_path, n)
+    corpus = load_corpus(DataConfig(corpus="files", src=src, tgt=tgt))
+    assert corpus.valid.tgt == [f"Zeile {i}" for i in range(n - held_out, n)]
+    assert corpus.train.src == [f"Line {i}" for i in range(n - held_out)]
+    assert corpus.test == {}
+
+
+def test_validation_files_are_used_and_nothing_is_held_out(tmp_path):
+    src, tgt = numbered(tmp_path, 40)
+    valid_src, valid_tgt = numbered(tmp_path, 3, "valid")
+    data = DataConfig(corpus="files", src=src, tgt=tgt, valid_src=valid_src, valid_tgt=valid_tgt)
+    corpus = load_corpus(data)
+    assert len(corpus.train.src) == 40
+    assert corpus.valid == ParallelText(
+        ["Line 0", "Line 1", "Line 2"], ["Zeile 0", "Zeile 1", "Zeile 2"]
+    )
+
+
+def test_tables_are_read_and_lowercased_on_demand(tmp_path):
+    src = write(tmp_path / "a.tsv", ["The Dog\tDer Hund", "A Cat\tEine Ölkatze"])
+    data = DataConfig(corpus="files", src=src, valid_src=src, lowercase=True)
+    expected = ParallelText(["the dog", "a cat"], ["der hund", "eine ölkatze"])
+    corpus = load_corpus(data)
+    assert corpus.train == corpus.valid == expected
+    assert load_corpus(data.updated(lowercase=False)).train.tgt == ["Der Hund", "Eine Ölkatze"]
+
+
+def test_a_table_of_one_pair_cannot_be_split(tmp_path):
+    src = write(tmp_path / "a.tsv", ["one\teins"])
+    with pytest.raises(ValueError, match="there is 1 pair only"):
+        load_corpus(DataConfig(corpus="files", src=src))
+
+
+CONTRADICTIONS = [
+    ({"corpus": "multi3k"}, "no corpus 'multi3k'; did you mean 'multi30k'"),
+    ({"corpus": "files"}, "data.src is missing"),
+    ({"corpus": "files", "src": "a.en"}, "data.tgt is missing; give data.src and data.tgt"),
+    ({"corpus": "files", "tgt": "a.de"}, "data.src is missing"),
+    (
+        {"corpus": "grammar", "src": "a.en", "tgt": "a.de"},
+        "a.en is given, but the corpus is 'grammar'",
+    ),
+    ({"corpus": "multi30k", "valid_tgt": "v.de"}, "v.de is given, but the corpus is 'multi30k'"),
+]
+
+
+@pytest.mark.parametrize(("settings", "message"), CONTRADICTIONS)
+def test_settings_that_contradict_each_other_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        load_corpus(DataConfig(**settings))
+
+
+@pytest.mark.parametrize("given", ["valid_src", "valid_tgt"])
+def test_half_of_the_validation_text_is_refused(tmp_path, given):
+    src, tgt = numbered(tmp_path, 40)
+    missing = {"valid_src": "valid_tgt", "valid_tgt": "valid_src"}[given]
+    with pytest.raises(ValueError, match=f"data.{missing} is missing"):
+        load_corpus(DataConfig(corpus="files", src=src, tgt=tgt, **{given: src}))
+
+
+@pytest.mark.parametrize("preset", ["base", "big"])
+def test_the_presets_of_the_paper_take_the_users_files(preset, tmp_path):
+    src, tgt = numbered(tmp_path, 40)
+    assert len(load_corpus(PRESETS[preset].data.updated(src=src, tgt=tgt)).train.src) == 38
+
+
+@needs_multi30k
+def test_multi30k_has_the_published_sizes_and_no_test_source_in_training():
+    for lowercase in (False, True):
+        corpus = load_corpus(DataConfig(corpus="multi30k", lowercase=lowercase))
+        texts = [corpus.train, corpus.valid, corpus.test["test_2016"]]
+        assert [len(side) for text in texts for side in text] == [29_000] * 2 + [1014] * 2 + [
+            1000
+        ] * 2
+        assert not set(corpus.train.src) & set(corpus.test["test_2016"].src)
+    reference = corpus.test["test_2016"].tgt
+    assert sum(len(line.split()) for line in reference) == 12_103
+    assert corpus.train.src[2] == "a little girl climbing into a wooden playhouse ."
