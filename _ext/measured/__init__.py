@@ -33,7 +33,11 @@ def _on_source_read(app, docname, source):
 
 
 def _changed_pages(app, env, added, changed, removed):
-    """Name the pages whose data has changed since they were last made."""
+    """Name the pages whose data has changed since they were last made; all, for a new contents."""
+    contents = (ROOT / "_toc.yml").read_text(encoding="utf8")
+    before, env.measured_contents = getattr(env, "measured_contents", contents), contents
+    if before != contents:  # Every page shows the contents at its side.
+        return env.found_docs
     return [
         name
         for name, made in _last_made(env).items()

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import yaml
 
-# A slow, careful pace: words a minute of prose, seconds a line of code, seconds a figure, minutes
-# an exercise is worth before its solution is opened.
-WORDS_A_MINUTE = 150
-SECONDS_A_CODE_LINE = 4
+# A careful pace: words of prose a minute, seconds a line of code, seconds a figure.
+WORDS_A_MINUTE = 200
+SECONDS_A_CODE_LINE = 3
 SECONDS_A_FIGURE = 30
 
 
@@ -57,24 +56,33 @@ def chapters(root: Path) -> list[Chapter]:
 def reading_minutes(notebook: Path) -> int:
     """Estimate how long a notebook takes to read, in minutes, rounded up to five.
 
-    Hints and solutions do not count, since they are folded.
+    The exercises come on top, and folded code does not count.
     """
-    cells = json.loads(notebook.read_text(encoding="utf8"))["cells"]
-    cells = [cell for cell in cells if "solution" not in cell["metadata"].get("tags", [])]
-    sources = [("".join(cell["source"]), cell) for cell in cells]
-    words = sum(len(_prose(text)) for text, cell in sources if cell["cell_type"] == "markdown")
-    code = [(text, cell) for text, cell in sources if cell["cell_type"] == "code"]
-    lines = sum(len([line for line in text.split("\n") if line.strip()]) for text, _ in code)
-    figures = sum("mystnb" in cell["metadata"] for _, cell in code)
+    cells = _read_in_passing(json.loads(notebook.read_text(encoding="utf8"))["cells"])
+    prose = ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
+    code = [c for c in cells if c["cell_type"] == "code"]
+    unfolded = ["".join(c["source"]) for c in code if "hide-input" not in _tags(c)]
+    minutes = sum(len(re.findall(r"\w+", text)) for text in prose) / WORDS_A_MINUTE
+    lines = sum(bool(line.strip()) for text in unfolded for line in text.split("\n"))
+    figures = sum("mystnb" in c["metadata"] for c in code)
     seconds = lines * SECONDS_A_CODE_LINE + figures * SECONDS_A_FIGURE
-    return max(5, 5 * math.ceil((words / WORDS_A_MINUTE + seconds / 60) / 5))
+    return max(5, 5 * math.ceil((minutes + seconds / 60) / 5))
 
 
-def _prose(text: str) -> list[str]:
-    unfolded = re.sub(
-        r"(?ms)^:::+\{(?:admonition|solution).*?^:class:.*?dropdown.*?^:::+$", "", text
-    )
-    return re.findall(r"\w+", unfolded)
+def _read_in_passing(cells: list[dict]) -> list[dict]:
+    """Return the cells outside the section of exercises."""
+    kept, exercises = [], False
+    for cell in cells:
+        heading = re.search(r"(?m)^## +(.+?)\s*$", "".join(cell["source"]))
+        if cell["cell_type"] == "markdown" and heading:
+            exercises = heading[1] == "Exercises"
+        if not exercises:
+            kept.append(cell)
+    return kept
+
+
+def _tags(cell: dict) -> list[str]:
+    return cell["metadata"].get("tags", [])
 
 
 def chapter_map(root: Path) -> str:
