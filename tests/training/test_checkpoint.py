@@ -142,7 +142,7 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, call):
         path.write_bytes(data)
 
     monkeypatch.setattr(checkpoint, "write_synced", full)
-    with pytest.raises(OSError, match="no space left to write in .*make room") as caught:
+    with pytest.raises(OSError, match=r"no space left to write in .*make room") as caught:
         checkpoint.save(checkpoint_path(tmp_path, 4), content(4.0))
     assert caught.value.errno == errno.ENOSPC
     assert sorted(path.name for path in tmp_path.iterdir()) == [

@@ -65,6 +65,14 @@ def test_a_file_or_somebody_elses_folder_is_refused(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_a_folder_that_a_crash_left_half_made_is_completed(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "environment.json").write_text("{")
+    (tmp_path / ".config.json.part").write_text("{")
+    RunFolder.create(tmp_path, configuration())
+    assert RunFolder.open(tmp_path).config == configuration()
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match="holds no run"):
         RunFolder.open(tmp_path)

@@ -1,6 +1,7 @@
 """The learning rate against equation 3."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -18,7 +19,7 @@ def test_noam_is_highest_at_the_end_of_the_warm_up():
     rates = [noam(step, 64, 50) for step in range(1, 400)]
     assert rates.index(max(rates)) + 1 == 50
     assert max(rates) == pytest.approx(1 / math.sqrt(64 * 50))
-    steps_up = [b - a for a, b in zip(rates[:49], rates[1:50], strict=True)]
+    steps_up = [b - a for a, b in pairwise(rates[:50])]
     assert steps_up == pytest.approx([rates[0]] * 49)  # a straight line through zero
 
 

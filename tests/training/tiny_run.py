@@ -84,7 +84,7 @@ def train_once(folder: str, *settings: str) -> None:
 
 def serve() -> None:
     """Train once for each line of standard input, in a child process."""
-    import torch._dynamo  # noqa: F401 (the first step of an optimizer would import it)
+    import torch._dynamo  # (the first step of an optimizer would import it)
 
     for line in sys.stdin:
         child = os.fork()

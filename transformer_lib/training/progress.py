@@ -1,7 +1,24 @@
 """What a person sees while a model trains: a line that renews itself, or lines in a pipe."""
 
 import sys
-from typing import Any, TextIO
+from typing import Any, Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """Where lines go: a terminal, a pipe, or a string."""
+
+    def write(self, text: str, /) -> int:
+        """Write text."""
+        ...
+
+    def flush(self) -> None:
+        """Show it now."""
+        ...
+
+    def isatty(self) -> bool:
+        """Whether this is a terminal."""
+        ...
 
 
 class Progress:
@@ -13,7 +30,7 @@ class Progress:
         stream: where to write; standard error if not given.
     """
 
-    def __init__(self, steps: int, quiet: bool = False, stream: TextIO | None = None) -> None:
+    def __init__(self, steps: int, quiet: bool = False, stream: Stream | None = None) -> None:
         self.steps = steps
         self.quiet = quiet
         self.stream = stream or sys.stderr

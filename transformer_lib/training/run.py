@@ -1,7 +1,8 @@
 """A run folder: what was trained, on what, and how it went.
 
 `config.json`, `tokenizer.json`, `environment.json`, `metrics.jsonl`, `log.txt`, `checkpoints/`, and
-when training ends `model.safetensors`, the mean of the last checkpoints.
+when training ends `model.safetensors`, the mean of the last checkpoints. The command line adds
+`curve.svg`.
 """
 
 import json
@@ -32,6 +33,10 @@ try:
 except ImportError:
     fcntl = None  # type: ignore[assignment]
 
+FILES = (
+    "config.json", "tokenizer.json", "environment.json", "metrics.jsonl", "log.txt", "curve.svg",
+    "checkpoints", checkpoint.MODEL,
+)  # fmt: skip
 # A run may go on with these changed: none of them alters an update that was made.
 MAY_CHANGE = {"train.steps", "train.patience", "train.device"}
 
@@ -73,14 +78,13 @@ class RunFolder:
             raise ValueError(f"{path} is a file; name a folder for the run")
         if (path / "config.json").exists():
             require_same(path, cls.open(path).config, config)
-        elif path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()):
+        elif path.is_dir() and any(is_foreign(entry) for entry in path.iterdir()):
             raise ValueError(f"{path} holds other files and no run; name a new or an empty folder")
         run = cls(path, config)
         if write:
             with explain_full_disk(path):
                 run.checkpoint_folder.mkdir(parents=True, exist_ok=True)
             replace_file(path / "environment.json", to_json(environment()))
-            # Last: a folder that has it is complete.
             replace_file(path / "config.json", to_json(config.to_dict()))
         return run
 
@@ -174,6 +178,11 @@ class RunFolder:
     def write_weights(self) -> None:
         """Write the averaged weights to `model.safetensors`."""
         replace_file(self.weights_path, tensors_to_bytes(self.averaged_weights()))
+
+
+def is_foreign(entry: Path) -> bool:
+    """Whether a file is none that a run makes. A crash may leave some of those without the rest."""
+    return entry.name not in FILES and not entry.name.startswith(".")
 
 
 def to_json(values: dict[str, Any]) -> bytes:

@@ -88,7 +88,9 @@ def predict(
         hidden = wrapped(src, tgt_in, returns="hidden")
         # The largest product of a small model: spare it the padding.
         logits = model.logits(hidden.flatten(0, 1).index_select(0, real))
-    return logits.float(), tgt_out.flatten().index_select(0, real)
+    # bfloat16 has three digits, too few for a sum of log-probabilities.
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return logits, tgt_out.flatten().index_select(0, real)
 
 
 def add_gradients(
@@ -120,7 +122,7 @@ def add_gradients(
     return torch.cat([sums, tokens.to(world.device, non_blocking=True)[None]])
 
 
-def step(model: nn.Module, optimizer: torch.optim.Adam, lr: float, clip_norm: float) -> None:
+def step(model: nn.Module, optimizer: torch.optim.Optimizer, lr: float, clip_norm: float) -> None:
     """Move the weights against the gradient, and forget it."""
     if clip_norm:
         nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
