@@ -23,7 +23,7 @@ UsageError = typer.BadParameter.__base__  # its home differs between versions of
 
 # What is slow to import is imported where it is used: help and errors should come at once.
 
-USAGE, FAILURE, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
+USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 PRESET_OF = {"grammar": "grammar", "multi30k": "multi30k", "files": "multi30k"}
 
 app = typer.Typer(
@@ -90,7 +90,7 @@ def train(
     run: Run = None,
     set_: Set = None,
     quiet: Quiet = False,
-) -> int:
+) -> None:
     """Train a translator; the same command again goes on where it stopped.
 
     Without options it trains the built-in grammar's translator into runs/grammar.
@@ -100,11 +100,10 @@ def train(
 
     config, folder = choose(corpus, src, tgt, preset, run, set_ or [])
     outcome = train_run(config, folder, quiet)
-    if outcome.reason == "interrupted":
-        return INTERRUPTED
+    if outcome.reason == "interrupted":  # what was said of it already is enough
+        raise SystemExit(INTERRUPTED)
     if not quiet:
         print(f"try it: python -m transformer_lib translate --run {folder} 'your sentence'")
-    return 0
 
 
 def choose(
@@ -310,13 +309,15 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         command = typer.main.get_command(app)
         code = command.main(arguments, prog_name="transformer_lib", standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:  # newer versions of typer turn Ctrl-C into this
+            raise KeyboardInterrupt
     except UsageError as error:
         code = complain(error.format_message(), USAGE)
     except (KeyboardInterrupt, typer.Abort):
         code = complain("interrupted", INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = BROKEN_PIPE
+        code = FAILURE
     except (ValueError, OSError, FloatingPointError, MemoryError) as error:
         code = complain(told(error), FAILURE)
     sys.exit(code or 0)
@@ -333,5 +334,6 @@ def told(error: Exception) -> str:
 
 def complain(message: str, code: int) -> int:
     """Print one line on standard error and return the exit code."""
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    if message:  # a call without arguments has had its help
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
     return code

@@ -5,9 +5,10 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 from transformer_lib.data.parallel_text import AnyPath, decoded
 
@@ -21,7 +22,7 @@ def chunks(lines: Iterable[str], size: int = CHUNK) -> Iterator[list[str]]:
         yield chunk
 
 
-def lines_as_they_come(stream: BinaryIO, name: str) -> Iterator[list[str]]:
+def lines_as_they_come(stream: BufferedIOBase, name: str) -> Iterator[list[str]]:
     r"""Yield lists of the lines that are there already, without waiting for more.
 
     So a pipe gives many at a time, which is fast, and a person at a terminal each line at once.
