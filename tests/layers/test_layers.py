@@ -152,11 +152,11 @@ def test_residual_is_the_papers_formula_or_pre_norm(order):
 
 
 def test_residual_dropout_acts_before_the_addition():
-    residual = Residual(1000, dropout=0.1, order="pre")
-    changed = residual(torch.zeros(1, 1, 1000), torch.ones_like) - 0
-    values = changed.unique()
-    torch.testing.assert_close(values, torch.tensor([0.0, 1 / 0.9]))  # survivors by 1.111 (5.4)
-    assert residual.eval()(torch.zeros(1, 1, 1000), torch.ones_like).unique().tolist() == [1.0]
+    """x itself is never dropped; survivors of the sub-layer's output grow by 1/0.9 (5.4)."""
+    residual, x = Residual(1000, dropout=0.1, order="pre"), torch.full((1, 1, 1000), 5.0)
+    values = residual(x, torch.ones_like).unique()
+    torch.testing.assert_close(values, torch.tensor([5.0, 5.0 + 1 / 0.9]))
+    assert residual.eval()(x, torch.ones_like).unique().tolist() == [6.0]
 
 
 @pytest.mark.parametrize(
