@@ -20,7 +20,7 @@ N_WORDS = 16
 
 
 def random_sentences(n_sentences: int, length: int) -> tuple[Tensor, Tensor]:
-    """Return source sentences, which are the targets too, and the targets shifted right."""
+    """Return the sources, which are the targets, and these shifted right."""
     src = torch.randint(EOS + 1, EOS + 1 + N_WORDS, (n_sentences, length))
     start = torch.full((n_sentences, 1), BOS)
     return src, torch.cat([start, src[:, :-1]], dim=1)

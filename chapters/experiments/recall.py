@@ -26,13 +26,13 @@ class Recaller(nn.Module):
         self.namer = nn.Linear(d_state, length * N_WORDS)
 
     def forward(self, words: torch.Tensor) -> torch.Tensor:
-        """Return logits [sentences, length, N_WORDS] for words [sentences, length]."""
+        """Take [sentences, length]; return [sentences, length, N_WORDS]."""
         last_state = self.reader(self.embedding(words))[1][0]
         return self.namer(last_state).unflatten(1, (-1, N_WORDS))
 
 
 def recall(d_state: int, length: int, steps: int, seed: int) -> list[float]:
-    """Train a new network; return how often it names the word at each position."""
+    """Train a new network; return its share of right words by position."""
     torch.manual_seed(seed)
     model = Recaller(d_state, length)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
