@@ -55,7 +55,7 @@ def depth(pair):
 
 def test_each_test_split_goes_beyond_training_in_its_own_way():
     deepest, longest = max(map(depth, TRAIN)), max(len(pair.src_words) for pair in TRAIN)
-    assert deepest == splits.MAX_DEPTH and longest == splits.MAX_WORDS
+    assert (deepest, longest) == (splits.MAX_DEPTH, splits.MAX_WORDS)
     assert min(map(depth, TESTS["deeper"])) > deepest
     assert min(len(pair.src_words) for pair in TESTS["longer"]) > longest
     for split, pairs in TESTS.items():
@@ -67,8 +67,13 @@ def combinations(pairs):
     """(adjective, noun) and (verb, object) as dictionary words, read off the brackets."""
     words = lexicon.load()
     lemma = {form: noun.singular for noun in words.nouns for form in (noun.singular, noun.plural)}
-    lemma |= {form: v.base for v in words.verbs for form in (v.base, v.present, v.past, v.participle)}
-    kinds = r"\(ADJ ([^)]*)\) \(N ([^)]*)\)(?! \(N)", r"\(V ([^)]*)\) \(NP \(DET [^)]*\) \(N ([^)]*)\)(?! \(N)"
+    lemma |= {
+        form: v.base for v in words.verbs for form in (v.base, v.present, v.past, v.participle)
+    }
+    kinds = (
+        r"\(ADJ ([^)]*)\) \(N ([^)]*)\)(?! \(N)",
+        r"\(V ([^)]*)\) \(NP \(DET [^)]*\) \(N ([^)]*)\)(?! \(N)",
+    )
     found = {match for pair in pairs for kind in kinds for match in re.findall(kind, pair.parse)}
     return {(lemma.get(first, first.lower()), lemma[second]) for first, second in found}
 
@@ -104,14 +109,17 @@ def test_the_leaves_of_a_parse_are_the_words_and_the_brackets_balance():
         for i, sign in enumerate(pair.parse):
             level += (sign == "(") - (sign == ")")
             assert level > 0 or i == len(pair.parse) - 1
-        assert level == 0 and pair.parse.startswith("(ROOT (S")
+        assert level == 0
+        assert pair.parse.startswith("(ROOT (S")
 
 
 def test_text_is_the_words_with_marks_attached():
     for pair in EVERY:
         for text, words in ((pair.src, pair.src_words), (pair.tgt, pair.tgt_words)):
             assert text.replace(" ", "") == "".join(words)
-            assert not re.search(r" [.,?]|  ", text) and text[0].isupper() and text[-1] in ".?"
+            assert not re.search(r" [.,?]|  ", text)
+            assert text[0].isupper()
+            assert text[-1] in ".?"
 
 
 def test_the_vocabulary_is_closed():
@@ -122,11 +130,17 @@ def test_the_vocabulary_is_closed():
 
 
 def test_unknown_words_are_named_in_order_and_once():
-    assert grammar.unknown_words("Hello world, the hello Dog sees world!") == ["Hello", "world", "hello"]
+    assert grammar.unknown_words("Hello world, the hello Dog sees world!") == [
+        "Hello",
+        "world",
+        "hello",
+    ]
     assert grammar.unknown_words("") == []
 
 
-@pytest.mark.parametrize("text", ["", "Hello world.", "The dog", "The dogs sees the cat.", "A old man sleeps.", "the"])
+@pytest.mark.parametrize(
+    "text", ["", "Hello world.", "The dog", "The dogs sees the cat.", "A old man sleeps.", "the"]
+)
 def test_other_sentences_have_no_parse(text):
     assert grammar.parse(text) == []
 
@@ -140,5 +154,5 @@ def test_more_than_ten_million_pairs_are_reachable():
 def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="-1"):
         grammar.generate(-1, seed=0)
-    with pytest.raises(ValueError, match="'tset'.*ordinary"):
+    with pytest.raises(ValueError, match=r"'tset'.*ordinary"):
         grammar.generate(1, seed=0, split="tset")

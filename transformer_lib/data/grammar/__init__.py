@@ -1,8 +1,9 @@
 """The embedded corpus: a bilingual grammar of English and German.
 
-lexicon.txt (the words) → lexicon.py → symbols.py (what a grammar is) → noun_phrases.py, verb_phrases.py,
-sentences.py (the English rules) → english.py, inflection.py, german_phrases.py, german_clauses.py,
-german.py (the two sides of a tree) → parser.py (the way back) → splits.py → generation.py.
+To be read in this order: lexicon.txt, lexicon.py (the words), symbols.py (what a grammar is),
+noun_phrases.py, verb_phrases.py, sentences.py (the English rules), english.py, inflection.py,
+german_phrases.py, german_clauses.py, german.py (the two sides of a tree), parser.py (the way back),
+splits.py, generation.py.
 """
 
 from transformer_lib.data.grammar.generation import (
@@ -16,5 +17,14 @@ from transformer_lib.data.grammar.generation import (
 )
 from transformer_lib.data.grammar.splits import SPLITS, TEST_SPLITS
 
-__all__ = ["SPLITS", "TEST_SPLITS", "Pair", "count_derivations", "generate", "n_lemmas", "parse", "unknown_words",
-           "vocabulary"]  # fmt: skip
+__all__ = [
+    "SPLITS",
+    "TEST_SPLITS",
+    "Pair",
+    "count_derivations",
+    "generate",
+    "n_lemmas",
+    "parse",
+    "unknown_words",
+    "vocabulary",
+]

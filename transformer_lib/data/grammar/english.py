@@ -49,8 +49,9 @@ def linearize(tree: Node) -> tuple[str, ...]:
 
 def _collect(tree: Node | Leaf, words: list[str]) -> None:
     if type(tree) is Leaf:
-        tree.at = len(words)
+        start = len(words)
         words.extend(tree.terminal.words)
+        tree.source = tuple(range(start, len(words)))
     else:
         for child in tree.children:
             _collect(child, words)
@@ -63,10 +64,11 @@ def brackets(tree: Node, words: tuple[str, ...]) -> str:
     return "".join(parts)[1:]
 
 
-def _write(tree: Node | Leaf, words: tuple[str, ...], parent: str, write: Callable[[str], None]) -> None:
+def _write(
+    tree: Node | Leaf, words: tuple[str, ...], parent: str, write: Callable[[str], None]
+) -> None:
     if type(tree) is Leaf:
-        terminal, at = tree.terminal, tree.at
-        write(f" ({terminal.label} {' '.join(words[at : at + len(terminal.words)])})")
+        write(f" ({tree.terminal.label} {' '.join([words[i] for i in tree.source])})")
         return
     label = tree.symbol.label
     # A node without a label is spliced in, and so is a unary step that says nothing new.

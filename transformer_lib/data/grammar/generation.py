@@ -101,4 +101,6 @@ def unknown_words(text: str) -> list[str]:
     """List the words of a text that no sentence of the grammar contains, in order, each once."""
     tokens = [token for token in english.tokenize(text) if token.isalnum() or len(token) > 1]
     known = vocabulary()
-    return list(dict.fromkeys(t for t in tokens if t not in known and t[0].lower() + t[1:] not in known))
+    return list(
+        dict.fromkeys(t for t in tokens if t not in known and t[0].lower() + t[1:] not in known)
+    )

@@ -29,7 +29,7 @@ def translate(tree: Node) -> list[Token]:
 
 
 def tidy_commas(tokens: list[Token]) -> list[Token]:
-    """Clauses come with a comma at either end: merge doubles, drop those at the edges of a sentence."""
+    """Merge the commas that clauses have at either end; drop those at the edges of a sentence."""
     found: list[Token] = []
     for token in tokens:
         if token.text == "," and not found:
@@ -79,9 +79,15 @@ def _it(node: Node):
     because, it, be, *state = reason.children
     gender = head_noun(action.children[-1].children[-1]).terminal.entry.gender
     clause = Clause([Token(inflection.IT[gender], it.children[0].source)])
-    clause.finite = Token(inflection.auxiliary("sein" if be.terminal.entry == "be" else "war", "s"), be.source)
+    clause.finite = Token(
+        inflection.auxiliary("sein" if be.terminal.entry == "be" else "war", "s"), be.source
+    )
     clause.middle = [state_token(leaf) for leaf in state]
-    return build(subject, action).verb_second(), clause.verb_last(_leaf(because, "weil")), _leaf(mark)
+    return (
+        build(subject, action).verb_second(),
+        clause.verb_last(_leaf(because, "weil")),
+        _leaf(mark),
+    )
 
 
 def _question(node: Node):
@@ -126,8 +132,20 @@ def _where_is(where: Leaf, be: Leaf, subject: Node) -> list[Token]:
     return [*_leaf(where, "wo"), finite, *noun_phrase(subject, "nom").whole]
 
 
-_SENTENCES = {"statement": _statement, "joined": _joined, "clause_last": _clause_last,
-              "clause_first": _clause_first, "it": _it, "question": _question}  # fmt: skip
-_QUESTIONS = {"inverted": _inverted, "who_does": _who_does, "adverb_question": _adverb_question,
-              "object_question": _object_question, "where": _where, "where_is": _where_is}  # fmt: skip
+_SENTENCES = {
+    "statement": _statement,
+    "joined": _joined,
+    "clause_last": _clause_last,
+    "clause_first": _clause_first,
+    "it": _it,
+    "question": _question,
+}
+_QUESTIONS = {
+    "inverted": _inverted,
+    "who_does": _who_does,
+    "adverb_question": _adverb_question,
+    "object_question": _object_question,
+    "where": _where,
+    "where_is": _where_is,
+}
 __all__ = ["COMMA", "translate"]

@@ -1,7 +1,7 @@
 """The German side of clauses, by topological fields.
 
-A German clause is: front | finite verb | subject, middle | closing verbs | after. A main clause fills
-the front, a yes-no question leaves it empty, and a subordinate clause moves the finite verb last.
+A German clause is: front | finite verb | subject, middle | closing verbs | after. A main clause
+fills the front, a yes-no question leaves it empty, a subordinate clause has the finite verb last.
 """
 
 from dataclasses import dataclass, field
@@ -31,14 +31,27 @@ class Clause:
     after: list[Token] = field(default_factory=list)
 
     def verb_second(self, front: list[Token] | None = None) -> list[Token]:
+        """Order a main clause; without a front the subject takes its place."""
         inner = self.middle + self.prefix + self.closing + self.after
         if front is None:
             return [*self.subject, self.finite, *inner]
         return [*front, self.finite, *self.subject, *inner]
 
     def verb_last(self, opening: list[Token]) -> list[Token]:
-        verb = Token("".join(part.text for part in self.prefix) + self.finite.text, self.finite.source)
-        return [COMMA, *opening, *self.subject, *self.middle, *self.closing, verb, *self.after, COMMA]
+        """Order a subordinate clause after its conjunction or relative pronoun."""
+        verb = Token(
+            "".join(part.text for part in self.prefix) + self.finite.text, self.finite.source
+        )
+        return [
+            COMMA,
+            *opening,
+            *self.subject,
+            *self.middle,
+            *self.closing,
+            verb,
+            *self.after,
+            COMMA,
+        ]
 
 
 def unwrap(node: Node) -> Node:
@@ -49,6 +62,7 @@ def unwrap(node: Node) -> Node:
 
 
 def person_of(subject: Node) -> str:
+    """Say which person of the verb agrees with a subject: i, s or p."""
     agreement = subject.symbol.features[0]
     return agreement if agreement in "is" else "p"
 
@@ -60,8 +74,10 @@ def build(subject: Node, rest: Node, time: Leaf | None = None) -> Clause:
     return clause
 
 
-def fill(clause: Clause, person: str, rest: Node, time: Leaf | None = None, aux: Leaf | None = None) -> None:
-    """Translate a predicate into the fields of a clause; in questions the auxiliary stands apart."""
+def fill(
+    clause: Clause, person: str, rest: Node, time: Leaf | None = None, aux: Leaf | None = None
+) -> None:
+    """Translate a predicate into fields of a clause; in questions the auxiliary stands apart."""
     rest = unwrap(rest)
     if rest.name == "rest":
         rest, time = rest.children
@@ -77,7 +93,9 @@ def fill(clause: Clause, person: str, rest: Node, time: Leaf | None = None, aux:
     elif rest.name == "gap" and len(rest.children) == 2:
         leaves = {"AUX": rest.children[0]}
     aux, negation = aux or leaves.get("AUX"), _negation(leaves)
-    leaf = next(child for child in phrase.children if type(child) is Leaf and child.terminal.label == "V")
+    leaf = next(
+        child for child in phrase.children if type(child) is Leaf and child.terminal.label == "V"
+    )
     verb_fields(clause, person, leaf, aux, negation)
     adverb = [Token(leaves["ADV"].terminal.entry, leaves["ADV"].source)] if "ADV" in leaves else []
     _complements(clause, phrase, when + adverb, negation)
@@ -91,9 +109,13 @@ def _negation(leaves: dict[str, Leaf]) -> tuple[int, ...] | None:
 
 
 def time_tokens(leaf: Leaf) -> list[Token]:
+    """Translate an adverb of time, last word to last word."""
     *start, last = leaf.terminal.entry.german.split()
     *first, end = leaf.source
-    return [*(Token(text, tuple(first) or (end,)) for text in start), Token(last, (end,) if start else leaf.source)]
+    return [
+        *(Token(text, tuple(first) or (end,)) for text in start),
+        Token(last, (end,) if start else leaf.source),
+    ]
 
 
 def verb_fields(clause: Clause, person: str, leaf: Leaf, aux: Leaf | None, negation) -> None:
@@ -111,7 +133,10 @@ def verb_fields(clause: Clause, person: str, leaf: Leaf, aux: Leaf | None, negat
         clause.finite = Token(perfect, helper_source)
         clause.closing = [Token(verb.german_participle, source)]
     elif helper in (None, "do"):
-        clause.finite, clause.prefix = Token(inflection.present(verb, person), _join(aux, leaf)), prefix
+        clause.finite, clause.prefix = (
+            Token(inflection.present(verb, person), _join(aux, leaf)),
+            prefix,
+        )
     else:
         helper = "may" if helper == "must" and negation else helper  # must not = darf nicht
         clause.finite = Token(inflection.auxiliary(helper, person), helper_source)
@@ -124,7 +149,11 @@ def _join(aux: Leaf | None, leaf: Leaf) -> tuple[int, ...]:
 
 def _complements(clause: Clause, phrase: Node, adverbs: list[Token], negation) -> None:
     """Order the middle field: pronouns, time, objects, places; under nicht objects before time."""
-    frame = next(c.terminal.entry.frame for c in phrase.children if type(c) is Leaf and c.terminal.label == "V")
+    frame = next(
+        c.terminal.entry.frame
+        for c in phrase.children
+        if type(c) is Leaf and c.terminal.label == "V"
+    )
     nodes = [child for child in phrase.children if type(child) is Node]
     cases = ["dat", "acc"] if phrase.name == "give" else [frame.case]
     objects, places = [], []
@@ -135,7 +164,9 @@ def _complements(clause: Clause, phrase: Node, adverbs: list[Token], negation) -
             clause.after += subordinate(node)
         else:
             case = cases[len(objects)]
-            objects.append(noun_phrase(node, case, negation if _may_be_kein(phrase, objects) else None))
+            objects.append(
+                noun_phrase(node, case, negation if _may_be_kein(phrase, objects) else None)
+            )
     _order(clause, objects, places, adverbs, negation)
 
 
@@ -143,16 +174,26 @@ def _may_be_kein(phrase: Node, objects_before: list[Phrase]) -> bool:
     return phrase.name == "object" or (phrase.name == "give" and len(objects_before) == 1)
 
 
-def _order(clause: Clause, objects: list[Phrase], places: list[Phrase], adverbs: list[Token], negation) -> None:
+def _order(
+    clause: Clause, objects: list[Phrase], places: list[Phrase], adverbs: list[Token], negation
+) -> None:
     has_nicht = negation is not None and not any(phrase.has_kein for phrase in objects)
     early = [phrase for phrase in objects if phrase.is_pronoun or has_nicht]
     late = [phrase for phrase in objects if phrase not in early]
     nicht = [Token("nicht", negation)] if has_nicht else []
-    for group in ([p.tokens for p in early], [adverbs], [p.tokens for p in late], [nicht], [p.tokens for p in places]):
+    for group in (
+        [p.tokens for p in early],
+        [adverbs],
+        [p.tokens for p in late],
+        [nicht],
+        [p.tokens for p in places],
+    ):
         for tokens in group:
             clause.middle += tokens
     for phrase in objects + places:
-        clause.after += phrase.relative  # behind the closing verbs: hat den Hund gesehen, der schläft
+        clause.after += (
+            phrase.relative
+        )  # behind the closing verbs: hat den Hund gesehen, der schläft
 
 
 def _copula(clause: Clause, person: str, children: list[Node | Leaf]) -> None:
@@ -160,10 +201,13 @@ def _copula(clause: Clause, person: str, children: list[Node | Leaf]) -> None:
     name = "sein" if be.terminal.entry == "be" else "war"
     clause.finite = Token(inflection.auxiliary(name, person), be.source)
     for child in rest:
-        clause.middle += prepositional_phrase(child).tokens if type(child) is Node else [state_token(child)]
+        clause.middle += (
+            prepositional_phrase(child).tokens if type(child) is Node else [state_token(child)]
+        )
 
 
 def state_token(leaf: Leaf) -> Token:
+    """Translate not, very or an adjective after be."""
     entry = leaf.terminal.entry
     text = {"not": "nicht", "very": "sehr"}.get(entry) or entry.german
     return Token(text, leaf.source)
@@ -179,7 +223,7 @@ def subordinate(node: Node) -> list[Token]:
 
 
 def relative_clause(node: Node, gender: str) -> list[Token]:
-    """Translate a relative clause; its pronoun takes gender from the noun and case from the verb."""
+    """Translate a relative clause: the noun gives its pronoun the gender, the verb the case."""
     pronoun, *rest = node.children
     if node.name == "relative_subject":
         opening = [Token(inflection.RELATIVE["nom", gender], pronoun.source)]

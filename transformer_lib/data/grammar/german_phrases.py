@@ -26,6 +26,7 @@ class Phrase(NamedTuple):
 
     @property
     def whole(self) -> list[Token]:
+        """All words, the relative clause in its place."""
         return self.tokens + self.relative
 
 
@@ -52,7 +53,11 @@ def _name(node: Node, case: str, negation) -> Phrase:
 def _pronoun(node: Node, case: str, negation) -> Phrase:
     leaf = node.children[0]
     text = leaf.terminal.entry
-    german = inflection.PRONOUNS[text] if case == "nom" else inflection.OBJECT_PRONOUNS[text][case == "dat"]
+    german = (
+        inflection.PRONOUNS[text]
+        if case == "nom"
+        else inflection.OBJECT_PRONOUNS[text][case == "dat"]
+    )
     return Phrase([Token(german, leaf.source)], is_pronoun=True)
 
 
@@ -79,7 +84,11 @@ def _np(node: Node, case: str, negation) -> Phrase:
 
 def _both(node: Node, case: str, negation) -> Phrase:
     first, conjunction, second = node.children
-    tokens = [*noun_phrase(first, case).tokens, Token("und", conjunction.source), *noun_phrase(second, case).tokens]
+    tokens = [
+        *noun_phrase(first, case).tokens,
+        Token("und", conjunction.source),
+        *noun_phrase(second, case).tokens,
+    ]
     return Phrase(tokens)
 
 
@@ -88,15 +97,24 @@ def _located(node: Node, case: str, negation) -> Phrase:
     return Phrase(noun_phrase(inner, case).tokens + prepositional_phrase(place).tokens)
 
 
-_RULES = {"same": _same, "name": _name, "pronoun": _pronoun, "bare": _bare, "np": _np, "both": _both,
-          "located": _located}  # fmt: skip
+_RULES = {
+    "same": _same,
+    "name": _name,
+    "pronoun": _pronoun,
+    "bare": _bare,
+    "np": _np,
+    "both": _both,
+    "located": _located,
+}
 
 
 def _inside(node: Node, case: str, gender: str, declension: str) -> Phrase:
     """Translate what follows the determiner: adjective, noun and relative clause."""
     if node.name == "nominal":
         return Phrase(_nominal(node, case, gender, declension))
-    from transformer_lib.data.grammar.german_clauses import relative_clause  # phrases and clauses nest
+    from transformer_lib.data.grammar.german_clauses import (
+        relative_clause,
+    )  # phrases and clauses nest
 
     inner, clause = node.children
     return Phrase(_nominal(inner, case, gender, declension), relative_clause(clause, gender))

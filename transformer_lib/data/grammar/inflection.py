@@ -24,25 +24,53 @@ RELATIVE = DEFINITE | {("dat", "p"): "denen"}
 ENDINGS = {"strong": STRONG, "weak": WEAK, "mixed": MIXED}
 
 DER_WORDS = {"this": "dies", "these": "dies", "every": "jed", "which": "welch", "all": "all"}
-EIN_WORDS = {"a": "ein", "no": "kein", "my": "mein", "your": "Ihr", "his": "sein", "her": "ihr",
-             "our": "unser", "their": "ihr"}  # fmt: skip
+EIN_WORDS = {
+    "a": "ein",
+    "no": "kein",
+    "my": "mein",
+    "your": "Ihr",
+    "his": "sein",
+    "her": "ihr",
+    "our": "unser",
+    "their": "ihr",
+}
 QUANTITIES = {"many": "viel", "some": "einig"}
 NUMERALS = {"two": "zwei", "three": "drei"}
 
 PRONOUNS = {"I": "ich", "you": "Sie", "he": "er", "she": "sie", "we": "wir", "they": "sie"}
-OBJECT_PRONOUNS = {"me": ("mich", "mir"), "you": ("Sie", "Ihnen"), "him": ("ihn", "ihm"), "her": ("sie", "ihr"),
-                   "us": ("uns", "uns"), "them": ("sie", "ihnen")}  # fmt: skip
+OBJECT_PRONOUNS = {
+    "me": ("mich", "mir"),
+    "you": ("Sie", "Ihnen"),
+    "him": ("ihn", "ihm"),
+    "her": ("sie", "ihr"),
+    "us": ("uns", "uns"),
+    "them": ("sie", "ihnen"),
+}
 IT = {"m": "er", "f": "sie", "n": "es"}
 
-CONTRACTIONS = {("in", "dem"): "im", ("in", "das"): "ins", ("an", "dem"): "am", ("an", "das"): "ans",
-                ("zu", "dem"): "zum", ("zu", "der"): "zur", ("bei", "dem"): "beim", ("von", "dem"): "vom"}  # fmt: skip
+CONTRACTIONS = {
+    ("in", "dem"): "im",
+    ("in", "das"): "ins",
+    ("an", "dem"): "am",
+    ("an", "das"): "ans",
+    ("zu", "dem"): "zum",
+    ("zu", "der"): "zur",
+    ("bei", "dem"): "beim",
+    ("von", "dem"): "vom",
+}
 
 AUXILIARIES = {  # first person singular, third person singular, plural
-    "haben": ("habe", "hat", "haben"), "sein": ("bin", "ist", "sind"), "war": ("war", "war", "waren"),
-    "hatte": ("hatte", "hatte", "hatten"), "can": ("kann", "kann", "können"), "must": ("muss", "muss", "müssen"),
-    "will": ("werde", "wird", "werden"), "should": ("soll", "soll", "sollen"), "may": ("darf", "darf", "dürfen"),
+    "haben": ("habe", "hat", "haben"),
+    "sein": ("bin", "ist", "sind"),
+    "war": ("war", "war", "waren"),
+    "hatte": ("hatte", "hatte", "hatten"),
+    "can": ("kann", "kann", "können"),
+    "must": ("muss", "muss", "müssen"),
+    "will": ("werde", "wird", "werden"),
+    "should": ("soll", "soll", "sollen"),
+    "may": ("darf", "darf", "dürfen"),
     "want to": ("will", "will", "wollen"),
-}  # fmt: skip
+}
 PERSONS = "isp"
 
 
@@ -60,10 +88,12 @@ def determiner(english: str, case: str, gender: str) -> tuple[str, str]:
 
 
 def adjective(entry: Adjective, declension: str, case: str, gender: str) -> str:
+    """Decline an adjective as the word before it demands: strong, weak or mixed."""
     return entry.stem + ENDINGS[declension][case, gender]
 
 
 def noun(entry: Noun, case: str, is_plural: bool) -> str:
+    """Decline a noun."""
     if not is_plural:
         return entry.german if case == "nom" else entry.oblique
     if case == "dat" and not entry.german_plural.endswith(("n", "s")):
@@ -72,6 +102,7 @@ def noun(entry: Noun, case: str, is_plural: bool) -> str:
 
 
 def auxiliary(name: str, person: str) -> str:
+    """Inflect an auxiliary or a modal verb, named as in AUXILIARIES."""
     return AUXILIARIES[name][PERSONS.index(person)]
 
 

@@ -33,6 +33,8 @@ class Modifier:
 
 @dataclass(frozen=True)
 class Adjective:
+    """An adjective, its German stem before endings, and what it may describe."""
+
     english: str
     german: str
     stem: str
@@ -41,6 +43,8 @@ class Adjective:
 
 @dataclass(frozen=True)
 class Preposition:
+    """A preposition with the case that the German one governs."""
+
     english: str
     german: str
     case: str
@@ -49,6 +53,8 @@ class Preposition:
 
 @dataclass(frozen=True)
 class Time:
+    """An adverb of time."""
+
     english: str
     german: str
     tenses: frozenset[str]
@@ -56,7 +62,7 @@ class Time:
 
 @dataclass(frozen=True)
 class Frame:
-    """What a verb combines with: the classes of its subject, the kind of its complement, the rest."""
+    """What a verb combines with: the classes of its subject, and its complement."""
 
     subject: frozenset[str]
     kind: str  # none place spot to toward from object object_place give prep put that whether
@@ -69,6 +75,8 @@ class Frame:
 
 @dataclass(frozen=True)
 class Verb:
+    """A verb with its English and German forms."""
+
     base: str
     present: str  # third person singular
     past: str  # empty where it looks like the present (read, put)
@@ -83,6 +91,8 @@ class Verb:
 
 @dataclass(frozen=True)
 class Lexicon:
+    """All words, by kind."""
+
     nouns: tuple[Noun, ...]
     modifiers: tuple[Modifier, ...]
     adjectives: tuple[Adjective, ...]
@@ -98,7 +108,12 @@ class Lexicon:
 
 def english_s(word: str) -> str:
     """Add the -s of a plural or of the third person."""
-    if word.endswith(("s", "sh", "ch", "x", "z", "o")) and word not in ("radio", "zoo", "photo", "video"):
+    if word.endswith(("s", "sh", "ch", "x", "z", "o")) and word not in (
+        "radio",
+        "zoo",
+        "photo",
+        "video",
+    ):
         return word + "es"
     if word.endswith("y") and word[-2] not in VOWELS:
         return word[:-1] + "ies"
@@ -106,6 +121,7 @@ def english_s(word: str) -> str:
 
 
 def english_ed(word: str) -> str:
+    """Add the -ed of a regular past."""
     if word.endswith("e"):
         return word + "d"
     if word.endswith("y") and word[-2] not in VOWELS:
@@ -164,8 +180,18 @@ def _verb(fields: list[str], _: str, classes) -> Verb:
     present, perfect = german[1:3] if len(german) > 2 else _weak_forms(prefix, infinitive)
     frames = tuple(_frame(text.strip(), classes) for text in fields[2].split(";"))
     past = "" if past == "-" else past
-    return Verb(base, _on_first(_third_person, base), past, participle,
-                infinitive, present, perfect, prefix, takes_sein, frames)  # fmt: skip
+    return Verb(
+        base,
+        _on_first(_third_person, base),
+        past,
+        participle,
+        infinitive,
+        present,
+        perfect,
+        prefix,
+        takes_sein,
+        frames,
+    )
 
 
 def _third_person(word: str) -> str:
@@ -205,7 +231,9 @@ def _complement(subject: frozenset[str], words: list[str], is_event: bool, class
         return Frame(subject, "object", resolve(rest, classes), head, is_event=is_event)
     german, _, case = words[1].partition("+")
     things = resolve(" ".join(words[2:]), classes)
-    return Frame(subject, "prep", preposition=Preposition(head, german, case, things), is_event=is_event)
+    return Frame(
+        subject, "prep", preposition=Preposition(head, german, case, things), is_event=is_event
+    )
 
 
 def resolve(names: str, classes: dict[str, frozenset[str]]) -> frozenset[str]:
@@ -213,8 +241,14 @@ def resolve(names: str, classes: dict[str, frozenset[str]]) -> frozenset[str]:
     return frozenset().union(*(classes.get(name, {name}) for name in names.split()))
 
 
-READERS = {"noun": _noun, "name": _name, "modifier": _modifier, "adjective": _adjective, "verb": _verb,
-           "time": _time} | dict.fromkeys(PREPOSITIONS, _preposition)  # fmt: skip
+READERS = {
+    "noun": _noun,
+    "name": _name,
+    "modifier": _modifier,
+    "adjective": _adjective,
+    "verb": _verb,
+    "time": _time,
+} | dict.fromkeys(PREPOSITIONS, _preposition)
 
 
 @cache
@@ -246,12 +280,21 @@ def parse_lexicon(text: str) -> Lexicon:
                     fields = [field.strip() for field in line.split("|")]
                     entries[section].append(READERS[section](fields, argument, classes))
             except (ValueError, KeyError, IndexError) as error:
-                raise ValueError(f"lexicon line {number} is not a {section or 'section'}: {line!r}") from error
+                raise ValueError(
+                    f"lexicon line {number} is not a {section or 'section'}: {line!r}"
+                ) from error
     return _lexicon(entries, classes)
 
 
 def _lexicon(entries: dict[str, list], classes: dict[str, frozenset[str]]) -> Lexicon:
     prepositions = {use: tuple(entries[use]) for use in PREPOSITIONS}
     nouns = tuple(entries["noun"] + entries["name"])
-    return Lexicon(nouns, tuple(entries["modifier"]), tuple(entries["adjective"]), tuple(entries["time"]),
-                   prepositions, tuple(entries["verb"]), classes)  # fmt: skip
+    return Lexicon(
+        nouns,
+        tuple(entries["modifier"]),
+        tuple(entries["adjective"]),
+        tuple(entries["time"]),
+        prepositions,
+        tuple(entries["verb"]),
+        classes,
+    )

@@ -1,4 +1,4 @@
-"""English rules for what stands around a noun: determiners, adjectives, compounds, pronouns, relatives.
+"""English rules around the noun: determiners, adjectives, compounds, pronouns, relative clauses.
 
 Features: `number` is sg, pl or mass; `group` is a set of noun classes; `agreement` says which
 subject a verb agrees with: i (I), you, we, s (he, the dog) or p (they, the dogs).
@@ -13,11 +13,34 @@ NUMBERS = {"s": ("sg", "mass"), "p": ("pl",)}
 NUMBER_WEIGHT = {"sg": 1.0, "mass": 0.5, "pl": 0.5}
 PERSON = frozenset({"person"})
 SUBJECT_PRONOUNS = {"i": ["I"], "you": ["you"], "we": ["we"], "s": ["he", "she"], "p": ["they"]}
-OBJECT_PRONOUNS = {"i": "him her them you", "we": "him her them you", "you": "him her them me us",
-                   "s": "him her them me us you", "p": "him her them me us you"}  # fmt: skip
+OBJECT_PRONOUNS = {
+    "i": "him her them you",
+    "we": "him her them you",
+    "you": "him her them me us",
+    "s": "him her them me us you",
+    "p": "him her them me us you",
+}
 DETERMINERS = {
-    ("def", "sg"): {"the": 8, "this": 1, "my": 1, "your": 1, "his": 1, "her": 1, "our": 0.7, "their": 0.7},
-    ("def", "pl"): {"the": 8, "these": 1, "my": 0.5, "your": 0.5, "his": 0.5, "her": 0.5, "our": 0.3, "their": 0.3},
+    ("def", "sg"): {
+        "the": 8,
+        "this": 1,
+        "my": 1,
+        "your": 1,
+        "his": 1,
+        "her": 1,
+        "our": 0.7,
+        "their": 0.7,
+    },
+    ("def", "pl"): {
+        "the": 8,
+        "these": 1,
+        "my": 0.5,
+        "your": 0.5,
+        "his": 0.5,
+        "her": 0.5,
+        "our": 0.3,
+        "their": 0.3,
+    },
     ("def", "mass"): {"the": 8, "my": 1, "your": 1, "his": 1, "her": 1, "our": 0.7, "their": 0.7},
     ("indef", "sg"): {"a": 1},
     ("quant", "sg"): {"every": 1},
@@ -30,17 +53,22 @@ KIND_WEIGHT = {"def": 6.0, "indef": 3.0, "quant": 1.0}
 words = lexicon.load()
 N_OF_CLASS = Counter(noun.noun_class for noun in words.nouns if not noun.is_name)
 # How often each class is the subject: people do most things.
-SUBJECT_WEIGHT = Counter({name: 0.02 * n for name, n in N_OF_CLASS.items()}) | {"person": 12.0, "animal": 4.0}
+SUBJECT_WEIGHT = Counter({name: 0.02 * n for name, n in N_OF_CLASS.items()}) | {
+    "person": 12.0,
+    "animal": 4.0,
+}
 
 
 @preterminal("DET")
 def determiner(kind: str, number: str):
+    """The, a, my, every, many, no ..."""
     for text, weight in DETERMINERS.get((kind, number), {}).items():
         yield text, text, weight
 
 
 @preterminal("N")
 def common_noun(number: str, group: frozenset, heads: frozenset | None = None):
+    """A noun of some classes; `heads` narrows it to those a modifier may precede."""
     for noun in words.nouns:
         fits = noun.noun_class in group and (heads is None or noun.singular in heads)
         countable = bool(noun.plural)
@@ -50,11 +78,13 @@ def common_noun(number: str, group: frozenset, heads: frozenset | None = None):
 
 @preterminal("N")
 def modifier(which):
+    """The first part of one compound."""
     yield which.english, which
 
 
 @preterminal("NAME")
 def proper_name(group: frozenset):
+    """A name."""
     for noun in words.nouns:
         if noun.is_name and noun.noun_class in group:
             yield noun.singular, noun
@@ -62,6 +92,7 @@ def proper_name(group: frozenset):
 
 @preterminal("ADJ")
 def adjective(classes: frozenset):
+    """An adjective that describes just these classes."""
     for entry in words.adjectives:
         if entry.classes == classes:
             yield entry.english, entry
@@ -72,6 +103,7 @@ ADJECTIVE_CLASSES = Counter(entry.classes for entry in words.adjectives)
 
 @nonterminal()
 def noun(number: str, group: frozenset):
+    """A noun or a compound."""
     yield rule("noun", 1, common_noun(number, group))
     for entry in words.modifiers:
         heads = common_noun(number, group, entry.heads)
@@ -92,6 +124,7 @@ def nominal(number: str, group: frozenset):
 
 @nonterminal("NP")
 def noun_phrase(kind: str, number: str, group: frozenset):
+    """A name, or determiner and nominal; plurals and masses go without an article."""
     if kind == "name":
         yield rule("name", 1, proper_name(group))
     elif kind == "indef" and number != "sg":
@@ -102,6 +135,7 @@ def noun_phrase(kind: str, number: str, group: frozenset):
 
 @nonterminal("NP")
 def pronoun(text: str):
+    """One pronoun."""
     yield rule("pronoun", 1, word(text, "PRON"))
 
 
@@ -116,12 +150,15 @@ def relative_noun_phrase(kind: str, number: str, group: frozenset):
 
 @nonterminal()
 def relative_nominal(number: str, group: frozenset):
+    """A noun, perhaps with an adjective, and a relative clause."""
     from transformer_lib.data.grammar.sentences import relative_clause  # the rules are recursive
 
     agreement = "p" if number == "pl" else "s"
     for name in sorted(group):
         single = frozenset({name})
-        yield rule("related", N_OF_CLASS[name], nominal(number, single), relative_clause(agreement, name))
+        yield rule(
+            "related", N_OF_CLASS[name], nominal(number, single), relative_clause(agreement, name)
+        )
 
 
 @nonterminal("PP")
@@ -129,7 +166,7 @@ def prepositional_phrase(use: str):
     """A place, a direction or an accompaniment: in the garden, to school, with the hat.
 
     Args:
-        use: A section of the lexicon, or place for any scene (in the garden) or spot (on the chair).
+        use: A section of the lexicon; or place: any scene (in the garden) or spot (on the chair).
     """
     for part in ("scene", "spot") if use == "place" else (use,):
         for preposition in words.prepositions[part]:
@@ -138,6 +175,7 @@ def prepositional_phrase(use: str):
 
 @preterminal("P")
 def place_preposition(preposition):
+    """One preposition."""
     yield preposition.english, preposition
 
 
@@ -183,13 +221,18 @@ def _located(weight: float, kind: str, number: str, group: frozenset):
     (noun_class,) = group
     if number == "mass" or not (use := place_of(noun_class)):
         return
-    yield rule("located", 0.06 * weight, noun_phrase(kind, number, group), prepositional_phrase(use))
+    yield rule(
+        "located", 0.06 * weight, noun_phrase(kind, number, group), prepositional_phrase(use)
+    )
     if group == PERSON:
-        yield rule("located", 0.06 * weight, noun_phrase(kind, number, group), prepositional_phrase("with"))
+        yield rule(
+            "located", 0.06 * weight, noun_phrase(kind, number, group), prepositional_phrase("with")
+        )
 
 
 @nonterminal("NP")
 def conjunct():
+    """One of the two people in `Anna and Peter`."""
     yield rule("same", 2, noun_phrase("def", "sg", PERSON))
     yield rule("same", 1, noun_phrase("def", "pl", PERSON))
     yield rule("same", 1, noun_phrase("name", "sg", PERSON))
@@ -203,9 +246,15 @@ def object_phrase(polarity: str, agreement: str, group: frozenset, tail: str):
         polarity: pos; no (no dog); neg (under not: no quantifiers); definite (under not,
             where German would not turn the article into kein).
         agreement: Of the subject: nobody sees himself here.
+        group: The classes of noun that the verb accepts.
         tail: light, or heavy with a relative clause at the end.
     """
-    kinds = {"pos": ("def", "indef", "quant"), "no": ("no",), "neg": ("def", "indef"), "definite": ("def",)}
+    kinds = {
+        "pos": ("def", "indef", "quant"),
+        "no": ("no",),
+        "neg": ("def", "indef"),
+        "definite": ("def",),
+    }
     for number in ("sg", "mass", "pl"):
         for kind in kinds[polarity]:
             weight = KIND_WEIGHT.get(kind, 1) * NUMBER_WEIGHT[number] * _share(number, group)

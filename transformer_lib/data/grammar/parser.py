@@ -1,4 +1,4 @@
-"""The inverse of generation: all derivations of an English sentence, by recursive descent with memory."""
+"""The way back: all derivations of an English sentence, by recursive descent with memory."""
 
 from collections import defaultdict
 
@@ -18,6 +18,7 @@ class Predictor:
         self._needs: dict[Symbol, frozenset[str]] = {}
 
     def table(self, symbol: Symbol) -> dict[str, list[Rule | Terminal]]:
+        """Map first words to what may begin with them."""
         if symbol not in self._tables:
             self._tables[symbol] = self._build(symbol)
         return self._tables[symbol]
@@ -31,17 +32,20 @@ class Predictor:
                 found[first].append(rule)
         return dict(found)
 
-
     def needs(self, symbol: Symbol) -> frozenset[str]:
-        """Collect words of which one must occur for the symbol to occur: those that its last part begins with.
+        """Collect words of which one must occur for the symbol to occur.
 
-        Tells most classes of noun apart at a glance, where the first word is but an article.
+
+        They are those that its last part begins with, and tell classes of noun apart at a glance,
+        where the first word is but an article.
         """
         if symbol not in self._needs:
             if symbol.terminals or symbol.opens_clause:
                 self._needs[symbol] = frozenset(self.table(symbol))
             else:
-                self._needs[symbol] = frozenset().union(*(self.needs(rule.children[-1]) for rule in symbol.rules))
+                self._needs[symbol] = frozenset().union(
+                    *(self.needs(rule.children[-1]) for rule in symbol.rules)
+                )
         return self._needs[symbol]
 
 
@@ -56,7 +60,7 @@ def derivations(text: str) -> list[Node]:
 
 
 class _Possible(dict):
-    """Whether a symbol can occur at all among the words of a sentence, worked out when first asked."""
+    """Whether a symbol can occur among the words of a sentence, worked out when first asked."""
 
     def __init__(self, words: list[str]):
         self.words = set(words)
@@ -84,20 +88,30 @@ class _Chart:
             return []
         options = PREDICTOR.table(symbol).get(self.words[start], ())
         if symbol.terminals:
-            return [(start + len(t.words), Leaf(t, start)) for t in options if self._matches(t, start)]
+            return [(start + len(t.words), Leaf(t)) for t in options if self._matches(t, start)]
         found, possible = [], self.possible
         for rule in options:
             if possible[rule.children[0]] and possible[rule.children[-1]]:
-                found += [(end, Node(symbol, rule.name, children)) for end, children in self._sequence(rule, start)]
+                found += [
+                    (end, Node(symbol, rule.name, children))
+                    for end, children in self._sequence(rule, start)
+                ]
         return found
 
     def _matches(self, terminal: Terminal, start: int) -> bool:
-        return len(terminal.words) == 1 or list(terminal.words) == self.words[start : start + len(terminal.words)]
+        return (
+            len(terminal.words) == 1
+            or list(terminal.words) == self.words[start : start + len(terminal.words)]
+        )
 
     def _sequence(self, rule: Rule, start: int) -> list[tuple[int, list]]:
         found = [(start, [])]
         for child in rule.children:
-            found = [(end, [*before, tree]) for middle, before in found for end, tree in self.spans(child, middle)]
+            found = [
+                (end, [*before, tree])
+                for middle, before in found
+                for end, tree in self.spans(child, middle)
+            ]
             if not found:
                 break
         return found

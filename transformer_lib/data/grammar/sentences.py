@@ -52,6 +52,7 @@ def actors():
 
 @preterminal("ADVP")
 def time(tense: str):
+    """An adverb of time that goes with a tense."""
     for entry in words.times:
         if tense in entry.tenses:
             yield entry.english, entry
@@ -59,15 +60,18 @@ def time(tense: str):
 
 @preterminal("CONJ")
 def conjunction(kind: str):
+    """Because or although (reason); while, before, when, if (by era)."""
     yield from (REASONS if kind == "reason" else OCCASIONS[kind]).items()
 
 
 def mark(text: str):
+    """One punctuation mark."""
     return word(text, "PUNCT")
 
 
 @nonterminal("ROOT")
 def sentence():
+    """A whole sentence, the root of the grammar."""
     for era, weight in (("now", 6.0), ("then", 4.0)):
         yield rule("statement", weight, main_clause(era, True), mark("."))
         yield from _joined(era, 0.12 * weight)
@@ -79,7 +83,9 @@ def sentence():
 def _joined(era: str, weight: float):
     first, clause = main_clause(era, False), adverbial_clause(era)
     yield rule("joined", weight, first, word("and", "CONJ"), main_clause(era, True), mark("."))
-    yield rule("joined", weight, first, mark(","), word("but", "CONJ"), main_clause(era, True), mark("."))
+    yield rule(
+        "joined", weight, first, mark(","), word("but", "CONJ"), main_clause(era, True), mark(".")
+    )
     yield rule("clause_last", 1.5 * weight, first, clause, mark("."))
     yield rule("clause_first", 1.5 * weight, clause, mark(","), plain_clause(era, True), mark("."))
 
@@ -89,6 +95,7 @@ def main_clause(era: str, may_complement: bool):
     """A statement, perhaps with an adverb of time in front.
 
     Args:
+        era: now or then.
         may_complement: Whether it may end in a that-clause, which nothing may follow.
     """
     yield rule("same", 5, plain_clause(era, may_complement))
@@ -105,12 +112,18 @@ def main_clause(era: str, may_complement: bool):
 
 @nonterminal()
 def fronted(agreement: str, noun_class: str, tense: str):
+    """A predicate after an adverb of time in front."""
     for tail in TAILS:
-        yield rule("same", 1 if tail == "light" else 0.1, predicate(agreement, noun_class, tense, tail, True))
+        yield rule(
+            "same",
+            1 if tail == "light" else 0.1,
+            predicate(agreement, noun_class, tense, tail, True),
+        )
 
 
 @nonterminal("S")
 def plain_clause(era: str, may_complement: bool):
+    """Subject and predicate, in English order."""
     for agreement, noun_class, weight in actors():
         rest = clause_rest(agreement, noun_class, era, may_complement)
         yield rule("clause", weight, subject(agreement, noun_class), rest)
@@ -129,17 +142,21 @@ def clause_rest(agreement: str, noun_class: str, era: str, may_complement: bool)
             before = predicate(agreement, noun_class, tense, "light", True)
             yield rule("rest", 0.2 * weight, before, time(tense))
         if may_complement:
-            yield rule("rest", 0.12 * weight, predicate(agreement, noun_class, tense, "that", False))
+            yield rule(
+                "rest", 0.12 * weight, predicate(agreement, noun_class, tense, "that", False)
+            )
 
 
 @nonterminal("SBAR", opens_clause=True)
 def adverbial_clause(era: str):
+    """A conjunction and its clause."""
     yield rule("subordinate", 1, conjunction("reason"), plain_clause(era, False))
     yield rule("subordinate", 1, conjunction(era), event_clause(era))
 
 
 @nonterminal("S")
 def event_clause(era: str):
+    """A clause about something that happens."""
     for agreement, noun_class, weight in actors():
         form = finite_form(agreement) if era == "now" else "past"
         for tail, share in (("light", 1), ("heavy", 0.1)):
@@ -149,6 +166,7 @@ def event_clause(era: str):
 
 @nonterminal("SBAR", opens_clause=True)
 def complement_clause(kind: str):
+    """What somebody says or knows: that ..., whether ..."""
     for era in ERAS:
         yield rule("subordinate", 1, word(kind, "CONJ"), plain_clause(era, True))
 
@@ -163,7 +181,9 @@ def relative_clause(agreement: str, noun_class: str):
         for tense in ("present", "past", "perfect", "modal"):
             if any(gap_frames(actor_class, noun_class)):
                 gap = gapped(actor, actor_class, tense, noun_class)
-                yield rule("relative_object", weight / 60, pronoun, subject(actor, actor_class), gap)
+                yield rule(
+                    "relative_object", weight / 60, pronoun, subject(actor, actor_class), gap
+                )
 
 
 @nonterminal("S")
@@ -175,11 +195,18 @@ def it_sentence(era: str):
         for name in sorted(words.classes["goods"]):
             action = it_object(form, agreement, name)
             reason = it_clause(be, name)
-            yield rule("it", AGREEMENTS[agreement] * N_OF_CLASS[name], subject(agreement, "person"), action, reason)
+            yield rule(
+                "it",
+                AGREEMENTS[agreement] * N_OF_CLASS[name],
+                subject(agreement, "person"),
+                action,
+                reason,
+            )
 
 
 @nonterminal("SBAR", opens_clause=True)
 def it_clause(be: str, noun_class: str):
+    """Because it is old."""
     head = word("because", "CONJ"), pronoun("it"), auxiliary(be, "s")
     for classes, n in ADJECTIVE_CLASSES.items():
         if noun_class in classes:
@@ -198,11 +225,19 @@ def _inverted(era: str):
         yield weight, auxiliary("have", agreement), "perfect", "participle", agreement, noun_class
         if noun_class in words.classes["animate"]:
             for text in MODALS:
-                yield 0.2 * weight, auxiliary(text, agreement), "modal", "base", agreement, noun_class
+                yield (
+                    0.2 * weight,
+                    auxiliary(text, agreement),
+                    "modal",
+                    "base",
+                    agreement,
+                    noun_class,
+                )
 
 
 @nonterminal("S")
 def yes_no_question(era: str):
+    """Does he sleep? Is he old?"""
     for weight, aux, tense, form, agreement, noun_class in _inverted(era):
         rest = question_rest(form, agreement, noun_class, tense)
         yield rule("inverted", weight, aux, subject(agreement, noun_class), rest)
@@ -214,6 +249,7 @@ def yes_no_question(era: str):
 
 @nonterminal()
 def question_rest(form: str, agreement: str, noun_class: str, tense: str):
+    """What follows the subject of a yes-no question."""
     event = tense in ("modal", "perfect")
     for tail, weight in (("light", 6), ("heavy", 0.5), ("that", 0.5)):
         yield rule("rest", weight, verb_phrase(form, agreement, noun_class, "pos", tail, event))
@@ -224,6 +260,7 @@ def question_rest(form: str, agreement: str, noun_class: str, tense: str):
 
 @nonterminal()
 def state_phrase(noun_class: str):
+    """An adjective or a place after be."""
     for classes, n in ADJECTIVE_CLASSES.items():
         if noun_class in classes:
             yield rule("copula", n, adjective(classes))
@@ -233,6 +270,7 @@ def state_phrase(noun_class: str):
 
 @nonterminal("S")
 def wh_question(era: str):
+    """A question with who, what, which, when, why or where."""
     yield rule("who_does", 1000, word("who", "PRON"), clause_rest("s", "person", era, True))
     for weight, aux, tense, form, agreement, noun_class in _inverted(era):
         actor, needs_event = subject(agreement, noun_class), tense in ("modal", "perfect")
@@ -256,11 +294,13 @@ def wh_question(era: str):
 
 @nonterminal()
 def question_action(form: str, agreement: str, noun_class: str):
+    """What follows the subject in a question with when or why."""
     yield rule("rest", 1, verb_phrase(form, agreement, noun_class, "pos", "light", True))
 
 
 @nonterminal("NP")
 def which_phrase(noun_class: str):
+    """Which book."""
     for number, weight in (("sg", 2), ("pl", 1)):
         which = word("which", "DET")
         yield rule("np", weight, which, nominal(number, frozenset({noun_class})))
@@ -269,7 +309,11 @@ def which_phrase(noun_class: str):
 @nonterminal("VP")
 def question_gap(form: str, noun_class: str, question: str, event: bool):
     """A verb whose object is asked for: who for people, what for things."""
-    classes = {"person"} if question == "who" else words.classes["any"] - words.classes["animate"] | {"money"}
+    classes = (
+        {"person"}
+        if question == "who"
+        else words.classes["any"] - words.classes["animate"] | {"money"}
+    )
     frames = {frame: n for wanted in sorted(classes) for frame, n in gap_frames(noun_class, wanted)}
     for frame, n in frames.items():
         if (frame.is_event or not event) and (question == "who" or frame.case == "acc"):
@@ -278,6 +322,7 @@ def question_gap(form: str, noun_class: str, question: str, event: bool):
 
 @nonterminal("VP")
 def which_gap(form: str, noun_class: str, wanted: str, event: bool):
+    """A verb whose object is `which` and a noun."""
     for frame, n in gap_frames(noun_class, wanted):
         if frame.is_event or not event:
             yield rule("gap", n, verb(form, frame))
@@ -285,6 +330,10 @@ def which_gap(form: str, noun_class: str, wanted: str, event: bool):
 
 @nonterminal("VP")
 def where_gap(form: str, noun_class: str, kind: str):
+    """A verb of being somewhere (wo) or of going somewhere (wohin)."""
     for frame, n in FRAMES.items():
-        if noun_class in frame.subject and frame.kind in {"wo": ("none", "place"), "wohin": ("to",)}[kind]:
+        if (
+            noun_class in frame.subject
+            and frame.kind in {"wo": ("none", "place"), "wohin": ("to",)}[kind]
+        ):
             yield rule(kind, n, verb(form, frame))

@@ -1,7 +1,7 @@
 """Which sentences are for training and which for which test.
 
     train, valid, ordinary   alike; a hash of the English sentence tells them apart
-    new_combinations         a verb with an object, or an adjective with a noun, never met in training
+    new_combinations         a verb and object, or adjective and noun, never together in training
     deeper                   more clauses inside one another than in training
     longer                   more words than in training
 
@@ -17,21 +17,25 @@ from transformer_lib.data.grammar.symbols import Leaf, Node
 
 SPLITS = ("train", "valid", "ordinary", "new_combinations", "deeper", "longer")
 TEST_SPLITS = SPLITS[2:]
-ALIKE = ("valid", "ordinary") + 8 * ("train",)
+ALIKE = ("valid", "ordinary") + 14 * ("train",)
 MAX_DEPTH = 1
 MAX_WORDS = 18
 ONE_IN = 20  # pairs of words held out
 
 
 def is_in(split: str, tree: Node, english: str, n_words: int) -> bool:
-    """Say whether a sentence belongs to a split; one that differs in two respects belongs to none."""
+    """Say whether a drawn sentence belongs to a split; if it differs in two respects it never does.
+
+    The sampler keeps the depth within MAX_DEPTH for all splits but deeper.
+    """
     if split in ALIKE and ALIKE[crc32(english.encode()) % len(ALIKE)] != split:
         return False  # the cheapest test first: most sentences drawn for valid or ordinary end here
-    return (
-        (n_words > MAX_WORDS) == (split == "longer")
-        and any(is_held_out(*pair) for pair in combinations(tree)) == (split == "new_combinations")
-        and (clause_depth(tree) > MAX_DEPTH) == (split == "deeper")
-    )
+    if (n_words > MAX_WORDS) != (split == "longer"):
+        return False
+    if split == "deeper" and clause_depth(tree) <= MAX_DEPTH:
+        return False
+    has_new = any(is_held_out(*pair) for pair in combinations(tree))
+    return has_new == (split == "new_combinations")
 
 
 def clause_depth(tree: Node | Leaf) -> int:
@@ -43,6 +47,7 @@ def clause_depth(tree: Node | Leaf) -> int:
 
 @cache
 def is_held_out(first: str, second: str) -> bool:
+    """Say whether training never has these two words together."""
     return crc32(f"{first} {second}".encode()) % ONE_IN == 0
 
 
@@ -65,4 +70,8 @@ def object_noun(node: Node) -> str | None:
     """Find the noun of a noun phrase, if it has one."""
     while node.name == "same":
         node = node.children[0]
-    return head_noun(node.children[-1]).terminal.entry.singular if node.name in ("np", "bare") else None
+    return (
+        head_noun(node.children[-1]).terminal.entry.singular
+        if node.name in ("np", "bare")
+        else None
+    )

@@ -2,7 +2,6 @@
 
 from bisect import bisect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache, wraps
 from itertools import accumulate
 from random import Random
@@ -33,7 +32,16 @@ class Symbol:
     that they compare and hash by identity.
     """
 
-    __slots__ = ("name", "label", "features", "opens_clause", "_expand", "_rules", "terminals", "_counts")
+    __slots__ = (
+        "_counts",
+        "_expand",
+        "_rules",
+        "features",
+        "label",
+        "name",
+        "opens_clause",
+        "terminals",
+    )
 
     def __init__(self, name, label, features, expand=None, terminals=(), opens_clause=False):
         self.name, self.label, self.features = name, label, features
@@ -45,6 +53,7 @@ class Symbol:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
+        """The ways to rewrite the symbol."""
         if self._rules is None:
             self._rules = tuple(self._expand(*self.features)) if self._expand else ()
         return self._rules
@@ -63,6 +72,7 @@ class Symbol:
 
 
 def count_rule(rule: Rule, depth: int) -> int:
+    """Count the trees that begin with one rule."""
     product = 1
     for child in rule.children:
         product *= child.count(depth)
@@ -77,23 +87,18 @@ def must_nest(option: "Rule | Terminal") -> bool:
 
 
 class Leaf:
-    """A terminal at a place in the sentence."""
+    """A terminal in a tree; `source` holds the indices of its words once the tree is linearized."""
 
-    __slots__ = ("terminal", "at")
+    __slots__ = ("source", "terminal")
 
-    def __init__(self, terminal: Terminal, at: int = -1):
-        self.terminal, self.at = terminal, at
-
-    @property
-    def source(self) -> tuple[int, ...]:
-        """Indices of its English words."""
-        return tuple(range(self.at, self.at + len(self.terminal.words)))
+    def __init__(self, terminal: Terminal, source: tuple[int, ...] = ()):
+        self.terminal, self.source = terminal, source
 
 
 class Node:
     """A rule applied, with its children in English order."""
 
-    __slots__ = ("symbol", "name", "children")
+    __slots__ = ("children", "name", "symbol")
 
     def __init__(self, symbol: Symbol, name: str, children: list["Node | Leaf"]):
         self.symbol, self.name, self.children = symbol, name, children
@@ -119,13 +124,15 @@ def nonterminal(label: str = "", opens_clause: bool = False) -> Callable:
 
 
 def preterminal(label: str) -> Callable:
-    """Turn a function that lists (words, entry) or (words, entry, weight) into one that makes symbols."""
+    """Turn a function that lists (words, entry[, weight]) into one that makes symbols."""
 
     def decorate(listing: Callable[..., Iterable[tuple]]) -> Callable[..., Symbol]:
         @cache
         @wraps(listing)
         def symbol(*features) -> Symbol:
-            found = (Terminal(tuple(words.split()), label, *rest) for words, *rest in listing(*features))
+            found = (
+                Terminal(tuple(words.split()), label, *rest) for words, *rest in listing(*features)
+            )
             return Symbol(listing.__name__, label, features, terminals=found)
 
         return symbol
@@ -140,6 +147,7 @@ def word(text: str, label: str) -> Symbol:
 
 
 def rule(name: str, weight: float, *children: Symbol) -> Rule:
+    """Make a rule: name, weight, then its symbols."""
     return Rule(name, weight, children)
 
 
@@ -152,28 +160,38 @@ class Sampler:
     """
 
     def __init__(self, depth: int, nesting: float = 1.0):
-        self.depth, self.nesting = depth, nesting
-        self._tables: list[dict[Symbol, tuple]] = [{} for _ in range(depth + 1)]
+        self.depth = depth
+        self._tables = [_Weights(level, nesting) for level in range(depth + 1)]
 
     def draw(self, root: Symbol, rng: Random) -> Node:
         """Draw one tree with this root."""
         return self._draw(root, self.depth, rng.random)
 
     def _draw(self, symbol: Symbol, depth: int, chance: Callable[[], float]) -> Node | Leaf:
-        if symbol.opens_clause:
-            depth -= 1
-        table = self._tables[depth]
-        if symbol not in table:
-            table[symbol] = self._weigh(symbol, depth)
-        options, cumulated, total = table[symbol]
-        option = options[bisect(cumulated, chance() * total)]
+        depth -= symbol.opens_clause
+        options, cumulated, total = self._tables[depth][symbol]
+        option = options[bisect(cumulated, chance() * total)] if total else options[0]
         if symbol.terminals:
             return Leaf(option)
-        return Node(symbol, option.name, [self._draw(child, depth, chance) for child in option.children])
+        draw = self._draw
+        return Node(symbol, option.name, [draw(child, depth, chance) for child in option.children])
 
-    def _weigh(self, symbol: Symbol, depth: int) -> tuple[list, list[float], float]:
-        """List what a symbol can become within `depth`, with cumulated weights."""
-        options = symbol.terminals or [rule for rule in symbol.rules if count_rule(rule, depth)]
-        weights = [option.weight * (self.nesting if must_nest(option) else 1.0) for option in options]
+
+class _Weights(dict):
+    """What each symbol can become within a depth, with cumulated weights, made when first asked."""
+
+    def __init__(self, depth: int, nesting: float):
+        self.depth, self.nesting = depth, nesting
+
+    def __missing__(self, symbol: Symbol) -> tuple[list, list[float], float]:
+        rules = [rule for rule in symbol.rules if count_rule(rule, self.depth)]
+        options = symbol.terminals or rules
+        weights = [
+            option.weight * (self.nesting if must_nest(option) else 1.0) for option in options
+        ]
         cumulated = list(accumulate(weights))
-        return options, cumulated, cumulated[-1]
+        total = (
+            cumulated[-1] if len(options) > 1 else 0.0
+        )  # no need of chance where there is no choice
+        self[symbol] = found = options, cumulated, total
+        return found

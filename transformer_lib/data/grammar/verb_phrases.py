@@ -16,15 +16,22 @@ from transformer_lib.data.grammar.noun_phrases import (
     adjective,
     noun_phrase,
     object_phrase,
-    place_preposition,
     place_of,
+    place_preposition,
     prepositional_phrase,
     words,
 )
 from transformer_lib.data.grammar.symbols import nonterminal, preterminal, rule, word
 
 MODALS = {"can": 3, "must": 2, "will": 3, "should": 2, "may": 1}
-FREQUENCY = {"often": "oft", "always": "immer", "sometimes": "manchmal", "rarely": "selten", "never": "nie"}
+FREQUENCY = {
+    "often": "oft",
+    "always": "immer",
+    "sometimes": "manchmal",
+    "rarely": "selten",
+    "never": "nie",
+}
+HAVE = next(verb for verb in words.verbs if verb.base == "have").frames
 FRAMES = Counter(frame for verb in words.verbs for frame in verb.frames)
 
 
@@ -38,27 +45,40 @@ class VerbForm(NamedTuple):
 
 @preterminal("V")
 def verb(form: str, frame: Frame):
+    """A verb in one form with one frame."""
     for entry in words.verbs:
-        text = {"s": entry.present, "base": entry.base, "past": entry.past, "participle": entry.participle}[form]
+        text = {
+            "s": entry.present,
+            "base": entry.base,
+            "past": entry.past,
+            "participle": entry.participle,
+        }[form]
         if text and frame in entry.frames:
             yield text, VerbForm(entry, form, frame)
 
 
 def finite_form(agreement: str) -> str:
+    """Name the form of the present that agrees with a subject."""
     return "s" if agreement == "s" else "base"
 
 
 @preterminal("AUX")
 def auxiliary(base: str, agreement: str):
     """Inflect do, have, be, was or a modal."""
-    forms = {"do": {"s": "does"}, "have": {"s": "has"}, "be": {"s": "is", "i": "am"},
-             "was": {"s": "was", "i": "was"}, "want to": {"s": "wants to"}}  # fmt: skip
+    forms = {
+        "do": {"s": "does"},
+        "have": {"s": "has"},
+        "be": {"s": "is", "i": "am"},
+        "was": {"s": "was", "i": "was"},
+        "want to": {"s": "wants to"},
+    }
     default = {"be": "are", "was": "were"}.get(base, base)
     yield forms.get(base, {}).get(agreement, default), base
 
 
 @preterminal("AUX")
 def modal(agreement: str, with_want: bool):
+    """A modal verb; `want to` does not stand in questions."""
     for text, weight in MODALS.items():
         yield text, text, weight
     if with_want:
@@ -67,11 +87,13 @@ def modal(agreement: str, with_want: bool):
 
 @preterminal("AUX")
 def cannot():
+    """The one modal written together with its not."""
     yield "cannot", "can"
 
 
 @preterminal("ADV")
 def frequency():
+    """Often, always, sometimes, rarely, never."""
     yield from FREQUENCY.items()
 
 
@@ -125,10 +147,14 @@ def _light_complements(frame: Frame, agreement: str, polarity: str):
     elif frame.kind == "spot":
         yield "place", 0.2, prepositional_phrase("spot")
     elif frame.kind == "put":
-        thing = object_phrase("definite" if polarity == "neg" else "pos", agreement, frame.object, "light")
+        thing = object_phrase(
+            "definite" if polarity == "neg" else "pos", agreement, frame.object, "light"
+        )
         yield "put", 2, thing, fixed_phrase(frame.preposition, "definite", agreement, "light")
     elif frame.kind == "object_place":
-        thing = object_phrase("definite" if polarity == "neg" else "pos", agreement, frame.object, "light")
+        thing = object_phrase(
+            "definite" if polarity == "neg" else "pos", agreement, frame.object, "light"
+        )
         yield "put", 2, thing, SCENE
     elif frame.kind in ("to", "toward", "from"):
         yield "place", 1.5, prepositional_phrase("from" if frame.kind == "from" else "to")
@@ -136,7 +162,13 @@ def _light_complements(frame: Frame, agreement: str, polarity: str):
 
 @nonterminal("PP")
 def fixed_phrase(preposition: Preposition, polarity: str, agreement: str, tail: str):
-    yield rule("pp", 1, place_preposition(preposition), object_phrase(polarity, agreement, preposition.classes, tail))
+    """The preposition that a verb asks for, and its object."""
+    yield rule(
+        "pp",
+        1,
+        place_preposition(preposition),
+        object_phrase(polarity, agreement, preposition.classes, tail),
+    )
 
 
 def _clauses(kind: str):
@@ -150,7 +182,8 @@ def predicate(agreement: str, noun_class: str, tense: str, tail: str, event: boo
     """A finite verb phrase.
 
     Args:
-        agreement, noun_class: Of the subject.
+        agreement: Of the subject.
+        noun_class: Of the subject.
         tense: present, past, perfect or modal.
         tail: What it ends in, see above.
         event: Whether an adverb of time stands beside it.
@@ -182,8 +215,12 @@ def _past(agreement: str, noun_class: str, tail: str, event: bool):
 
 def _perfect(agreement: str, noun_class: str, tail: str, event: bool):
     have = auxiliary("have", agreement)
-    yield rule("verbal", 5, have, verb_phrase("participle", agreement, noun_class, "pos", tail, True))
-    yield rule("verbal", 1, have, NOT, verb_phrase("participle", agreement, noun_class, "neg", tail, True))
+    yield rule(
+        "verbal", 5, have, verb_phrase("participle", agreement, noun_class, "pos", tail, True)
+    )
+    yield rule(
+        "verbal", 1, have, NOT, verb_phrase("participle", agreement, noun_class, "neg", tail, True)
+    )
 
 
 def _modal(agreement: str, noun_class: str, tail: str, event: bool):
@@ -213,9 +250,11 @@ def _copula(base: str, agreement: str, noun_class: str, tail: str):
 
 @nonterminal("VP")
 def gapped(agreement: str, noun_class: str, tense: str, wanted: str):
-    """A predicate whose object of the class `wanted` stands elsewhere: (the book) that he has read."""
+    """A predicate whose object, of the class `wanted`, stands elsewhere: that he has read."""
     form = finite_form(agreement)
     for frame, n in gap_frames(noun_class, wanted):
+        if tense == "present" and frame in HAVE:
+            continue  # who has a bird that we have watched: the last word would fit either clause
         if tense == "present":
             yield rule("gap", n, verb(form, frame))
         elif tense == "past":
