@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_run import SETTINGS, tiny_run, write_text
+from tiny_translator import SETTINGS, tiny_run, write_text
 
 from transformer_lib import cli
 

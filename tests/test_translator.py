@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import tiny_run
+from tiny_translator import tiny_run
 
 from transformer_lib import translator as module
 from transformer_lib.config import DecodeConfig

@@ -65,6 +65,8 @@ def prepare(config: RunConfig, path: str | Path, write: bool = True, say: Say = 
     pairs = encode_pairs(tokenizer, corpus.train, config.data.max_tokens)
     valid = encode_pairs(tokenizer, corpus.valid)
     Batches(pairs, config.data.batch_tokens, config.data.seed)  # refuses a budget that is too small
+    with torch.device("meta"):  # refuses settings that do not fit together, and costs no memory
+        build_model(config.model)
     if write:
         run = RunFolder.create(path, config)
         if not run.tokenizer_path.exists():

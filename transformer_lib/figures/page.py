@@ -21,7 +21,7 @@ th { font-weight: 600; padding: .15rem .4rem; white-space: pre; }
 tbody th { text-align: right; }
 thead th { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; }
 td { min-width: 2rem; height: 1.7rem; text-align: center; font-size: .75rem;
-  border: 1px solid var(--page); background: rgb(var(--mark) / calc(var(--w) * .6)); }
+  border: 1px solid var(--page); background: rgb(var(--mark) / var(--w)); }
 summary { cursor: pointer; padding: .2rem 0; }
 footer { color: var(--rule); font-size: .9rem; }
 """.strip()
