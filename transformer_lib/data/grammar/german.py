@@ -6,6 +6,7 @@ from transformer_lib.data.grammar.german_clauses import (
     build,
     fill,
     person_of,
+    start,
     state_token,
     subordinate,
     time_tokens,
@@ -96,7 +97,7 @@ def _question(node: Node):
 
 
 def _inverted(aux: Leaf, subject: Node, rest: Node, front: list[Token] = ()) -> list[Token]:
-    clause = Clause(noun_phrase(subject, "nom").whole)
+    clause = start(subject)
     fill(clause, person_of(subject), rest, aux=aux)
     return clause.verb_second(list(front))
 

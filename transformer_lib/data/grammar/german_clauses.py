@@ -24,9 +24,11 @@ class Clause:
     """The fields of one clause, to be put in order by one of the methods."""
 
     subject: list[Token]
+    has_pronoun: bool = False  # as its subject
     finite: Token = None
     prefix: list[Token] = field(default_factory=list)  # separable: kommt ... an, but ankommt
     closing: list[Token] = field(default_factory=list)  # participle or infinitive
+    pronouns: list[Token] = field(default_factory=list)  # objects
     middle: list[Token] = field(default_factory=list)
     after: list[Token] = field(default_factory=list)
 
@@ -34,8 +36,10 @@ class Clause:
         """Order a main clause; without a front the subject takes its place."""
         inner = self.middle + self.prefix + self.closing + self.after
         if front is None:
-            return [*self.subject, self.finite, *inner]
-        return [*front, self.finite, *self.subject, *inner]
+            return [*self.subject, self.finite, *self.pronouns, *inner]
+        # Short before long: heute sieht ihn der Mann, but heute sieht er ihn.
+        pair = [self.subject, self.pronouns] if self.has_pronoun else [self.pronouns, self.subject]
+        return [*front, self.finite, *pair[0], *pair[1], *inner]
 
     def verb_last(self, opening: list[Token]) -> list[Token]:
         """Order a subordinate clause after its conjunction or relative pronoun."""
@@ -46,6 +50,7 @@ class Clause:
             COMMA,
             *opening,
             *self.subject,
+            *self.pronouns,
             *self.middle,
             *self.closing,
             verb,
@@ -67,9 +72,15 @@ def person_of(subject: Node) -> str:
     return agreement if agreement in "is" else "p"
 
 
+def start(subject: Node) -> Clause:
+    """Begin a clause with its subject."""
+    phrase = noun_phrase(subject, "nom")
+    return Clause(phrase.whole, phrase.is_pronoun)
+
+
 def build(subject: Node, rest: Node, time: Leaf | None = None) -> Clause:
     """Translate a subject and a predicate with an adverb of time in the middle of the clause."""
-    clause = Clause(noun_phrase(subject, "nom").whole)
+    clause = start(subject)
     fill(clause, person_of(subject), rest, time)
     return clause
 
@@ -178,22 +189,15 @@ def _order(
     clause: Clause, objects: list[Phrase], places: list[Phrase], adverbs: list[Token], negation
 ) -> None:
     has_nicht = negation is not None and not any(phrase.has_kein for phrase in objects)
-    early = [phrase for phrase in objects if phrase.is_pronoun or has_nicht]
-    late = [phrase for phrase in objects if phrase not in early]
+    nouns = [phrase.tokens for phrase in objects if not phrase.is_pronoun]
     nicht = [Token("nicht", negation)] if has_nicht else []
-    for group in (
-        [p.tokens for p in early],
-        [adverbs],
-        [p.tokens for p in late],
-        [nicht],
-        [p.tokens for p in places],
-    ):
-        for tokens in group:
-            clause.middle += tokens
+    between = [*nouns, adverbs, nicht] if has_nicht else [adverbs, *nouns]
+    for phrase in objects:
+        clause.pronouns += phrase.tokens if phrase.is_pronoun else []
+    for tokens in [*between, *(phrase.tokens for phrase in places)]:
+        clause.middle += tokens
     for phrase in objects + places:
-        clause.after += (
-            phrase.relative
-        )  # behind the closing verbs: hat den Hund gesehen, der schläft
+        clause.after += phrase.relative  # after all verbs: hat den Hund gesehen, der schläft
 
 
 def _copula(clause: Clause, person: str, children: list[Node | Leaf]) -> None:

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import resources
 
 VOWELS = "aeiou"
-PREPOSITIONS = ("scene", "spot", "to", "from", "with")
+PREPOSITIONS = ("scene", "spot", "to", "journey", "from", "with")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,9 @@ class Frame:
     """What a verb combines with: the classes of its subject, and its complement."""
 
     subject: frozenset[str]
-    kind: str  # none place spot to toward from object object_place give prep put that whether
+    kind: (
+        str  # none place spot to journey toward from object object_place give prep put that whether
+    )
     object: frozenset[str] = frozenset()
     case: str = ""
     receiver: frozenset[str] = frozenset()  # the dative of a verb of giving

@@ -32,7 +32,11 @@ from transformer_lib.data.grammar.verb_phrases import (
     verb_phrase,
 )
 
-ERAS = {"now": {"present": 5.0, "perfect": 2.0, "modal": 2.0}, "then": {"past": 4.0}}
+ERAS = {
+    "now": {"present": 5.0, "perfect": 2.0, "modal": 2.0},
+    "then": {"past": 4.0},
+    "ongoing": {"present": 5.0, "modal": 2.0},  # beside when, while, if and before
+}
 AGREEMENTS = {"s": 6.0, "p": 3.0, "i": 1.0, "you": 0.8, "we": 0.8}
 REASONS = {"because": "weil", "although": "obwohl"}  # any clause may follow
 OCCASIONS = {  # an event follows; by era, since "when" in the past is "als"
@@ -81,13 +85,16 @@ def sentence():
 
 
 def _joined(era: str, weight: float):
-    first, clause = main_clause(era, False), adverbial_clause(era)
+    first = main_clause(era, False)
     yield rule("joined", weight, first, word("and", "CONJ"), main_clause(era, True), mark("."))
     yield rule(
         "joined", weight, first, mark(","), word("but", "CONJ"), main_clause(era, True), mark(".")
     )
-    yield rule("clause_last", 1.5 * weight, first, clause, mark("."))
-    yield rule("clause_first", 1.5 * weight, clause, mark(","), plain_clause(era, True), mark("."))
+    beside = "ongoing" if era == "now" else "then"
+    for clause, main in (reason_clause(era), era), (occasion_clause(era), beside):
+        last, second = main_clause(main, False), plain_clause(main, True)
+        yield rule("clause_last", 0.75 * weight, last, clause, mark("."))
+        yield rule("clause_first", 0.75 * weight, clause, mark(","), second, mark("."))
 
 
 @nonterminal("S")
@@ -105,7 +112,7 @@ def main_clause(era: str, may_complement: bool):
                 parts = subject(agreement, noun_class), fronted(agreement, noun_class, tense)
                 yield rule("clause", weight * share / 300, time(tense), *parts)
     for agreement, noun_class, share in actors():
-        form = finite_form(agreement) if era == "now" else "past"
+        form = finite_form(agreement) if era != "then" else "past"
         action = verb_phrase(form, agreement, noun_class, "pos", "light", True)
         yield rule("clause", share / 300, time("habit"), subject(agreement, noun_class), action)
 
@@ -132,7 +139,7 @@ def plain_clause(era: str, may_complement: bool):
 @nonterminal()
 def clause_rest(agreement: str, noun_class: str, era: str, may_complement: bool):
     """A predicate of any tense of the era, perhaps with an adverb of time after it."""
-    form = finite_form(agreement) if era == "now" else "past"
+    form = finite_form(agreement) if era != "then" else "past"
     habit = verb_phrase(form, agreement, noun_class, "pos", "light", True)
     yield rule("rest", 0.5, habit, time("habit"))
     for tense, weight in ERAS[era].items():
@@ -148,9 +155,14 @@ def clause_rest(agreement: str, noun_class: str, era: str, may_complement: bool)
 
 
 @nonterminal("SBAR", opens_clause=True)
-def adverbial_clause(era: str):
-    """A conjunction and its clause."""
+def reason_clause(era: str):
+    """Because she is tired."""
     yield rule("subordinate", 1, conjunction("reason"), plain_clause(era, False))
+
+
+@nonterminal("SBAR", opens_clause=True)
+def occasion_clause(era: str):
+    """When he comes."""
     yield rule("subordinate", 1, conjunction(era), event_clause(era))
 
 
@@ -158,7 +170,7 @@ def adverbial_clause(era: str):
 def event_clause(era: str):
     """A clause about something that happens."""
     for agreement, noun_class, weight in actors():
-        form = finite_form(agreement) if era == "now" else "past"
+        form = finite_form(agreement) if era != "then" else "past"
         for tail, share in (("light", 1), ("heavy", 0.1)):
             action = verb_phrase(form, agreement, noun_class, "pos", tail, True)
             yield rule("clause", weight * share, subject(agreement, noun_class), action)
@@ -167,7 +179,7 @@ def event_clause(era: str):
 @nonterminal("SBAR", opens_clause=True)
 def complement_clause(kind: str):
     """What somebody says or knows: that ..., whether ..."""
-    for era in ERAS:
+    for era in ("now", "then"):
         yield rule("subordinate", 1, word(kind, "CONJ"), plain_clause(era, True))
 
 
@@ -175,7 +187,7 @@ def complement_clause(kind: str):
 def relative_clause(agreement: str, noun_class: str):
     """A clause about a noun of the class `noun_class`, its subject or its object."""
     pronoun = word("who" if noun_class == "person" else "that", "PRON")
-    for era in ERAS:
+    for era in ("now", "then"):
         yield rule("relative_subject", 3, pronoun, clause_rest(agreement, noun_class, era, False))
     for actor, actor_class, weight in actors():
         for tense in ("present", "past", "perfect", "modal"):
@@ -191,7 +203,7 @@ def it_sentence(era: str):
     """`it` means the object: the only thing in the clause before."""
     be = "be" if era == "now" else "was"
     for agreement in AGREEMENTS:
-        form = finite_form(agreement) if era == "now" else "past"
+        form = finite_form(agreement) if era != "then" else "past"
         for name in sorted(words.classes["goods"]):
             action = it_object(form, agreement, name)
             reason = it_clause(be, name)
@@ -334,6 +346,6 @@ def where_gap(form: str, noun_class: str, kind: str):
     for frame, n in FRAMES.items():
         if (
             noun_class in frame.subject
-            and frame.kind in {"wo": ("none", "place"), "wohin": ("to",)}[kind]
+            and frame.kind in {"wo": ("none", "place"), "wohin": ("to", "journey")}[kind]
         ):
             yield rule(kind, n, verb(form, frame))

@@ -156,8 +156,8 @@ def _light_complements(frame: Frame, agreement: str, polarity: str):
             "definite" if polarity == "neg" else "pos", agreement, frame.object, "light"
         )
         yield "put", 2, thing, SCENE
-    elif frame.kind in ("to", "toward", "from"):
-        yield "place", 1.5, prepositional_phrase("from" if frame.kind == "from" else "to")
+    elif frame.kind in ("to", "toward", "journey", "from"):
+        yield "place", 1.5, prepositional_phrase("to" if frame.kind == "toward" else frame.kind)
 
 
 @nonterminal("PP")
