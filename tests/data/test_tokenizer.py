@@ -94,6 +94,11 @@ def test_the_most_frequent_pair_is_merged_first():
     assert learnt.merges == (("a", "b"), ("Ġ", "ab"))
 
 
+def test_a_pair_that_occurs_once_is_not_merged():
+    with pytest.raises(ValueError, match=f"supports only {SMALLEST}"):
+        Tokenizer.train(["abcdefg"], SMALLEST + 1)
+
+
 def test_training_is_the_same_in_another_process():
     code = (
         "from transformer_lib.data.tokenizer import Tokenizer\n"
