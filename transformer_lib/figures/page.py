@@ -10,7 +10,7 @@ STYLE = """
 :root { color-scheme: light dark; --page: #ffffff; --ink: #1b1f24; --mark: 90 160 235;
   --rule: #4b5563; }
 @media (prefers-color-scheme: dark) {
-  :root { --page: #15181c; --ink: #e6e8eb; --mark: 40 110 190; --rule: #b0b8c1; }
+  :root { --page: #15181c; --ink: #e6e8eb; --mark: 34 92 165; --rule: #b0b8c1; }
 }
 body { background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif;
   margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
