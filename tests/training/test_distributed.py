@@ -1,14 +1,13 @@
 """Two processes train as one does."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import configuration, stream, train_tiny, valid
+from tiny_run import ENVIRONMENT, configuration, stream, train_tiny, valid
 
 from transformer_lib.training import checkpoint
 from transformer_lib.training.distributed import World
@@ -26,7 +25,7 @@ def two_processes(tmp_path_factory) -> RunFolder:
     script = Path(__file__).with_name("tiny_run.py")
     subprocess.run(
         [*torchrun, str(script), str(folder), *SETTINGS],
-        check=True, timeout=240, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=True, timeout=240, env=ENVIRONMENT,
     )  # fmt: skip
     return RunFolder.open(folder)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import configuration, stream, tiny_model, train_tiny, valid
+from tiny_run import ENVIRONMENT, configuration, stream, tiny_model, train_tiny, valid
 
 from transformer_lib.training import checkpoint
 from transformer_lib.training.files import read_tensors
@@ -24,10 +24,9 @@ class Nursery:
 
     def __enter__(self) -> "Nursery":
         script = Path(__file__).with_name("tiny_run.py")
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
             [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, env=env,
+            text=True, env=ENVIRONMENT,
         )  # fmt: skip
         return self
 
@@ -62,6 +61,15 @@ def assert_bit_identical(a: Path, b: Path) -> None:
         for name, tensor in tensors.items():
             assert torch.equal(tensor, theirs[file][name]), f"{file}: {name}"
     assert timeless(a) == timeless(b)
+    assert standing(a) == standing(b)
+
+
+def standing(folder: Path) -> tuple[list[str], dict]:
+    """Return which checkpoints are kept, and the last one's plain state but for the time."""
+    paths = checkpoint.checkpoints(folder / "checkpoints")
+    state = checkpoint.load(paths[-1]).state
+    del state["standing"]["elapsed_s"]
+    return [path.name for path in paths], state
 
 
 def timeless(folder: Path) -> list[dict[str, float]]:

@@ -7,6 +7,7 @@ child's process id, then how it ended.
 
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,6 +21,10 @@ from transformer_lib.training.distributed import World
 from transformer_lib.training.loop import Outcome, train
 from transformer_lib.training.run import RunFolder
 
+# For a process of its own: this library, installed or not, and one thread.
+ENVIRONMENT = {
+    **os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"
+}  # fmt: skip
 MODEL = ModelConfig(
     vocab_size=20, d_model=16, n_heads=2, n_encoder_layers=1, n_decoder_layers=1, d_ff=32
 )
