@@ -84,6 +84,17 @@ def test_svg_has_no_white_face_no_date_and_no_version():
     assert not re.search(r"<dc:|[Mm]atplotlib v|20\d\d-", svg)
 
 
+def test_what_the_caller_adds_keeps_the_style():
+    figure, (axes,) = style.new_figure("Up")
+    axes.plot([1, 2], label="a")
+    axes.legend()
+    axes.text(1, 1, "here")
+    svg = style.to_svg(figure)
+    assert "#ffffff" not in svg
+    assert "#000000" not in svg
+    assert axes.texts[0].get_color() == style.GREY
+
+
 def test_png_is_transparent():
     import io
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps, rc_context
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from transformer_lib.figures.style import STYLE, new_figure, to_array
+from transformer_lib.figures.style import new_figure, to_array
 
 WEIGHT_COLOURS = "cividis"  # the same to all eyes: brighter is more
 LARGEST_WITH_NUMBERS = 8  # rows or columns; beyond, numbers would not fit into the cells
@@ -46,11 +46,10 @@ def draw_attention(
             f"weights run from {table.min():.3g} to {table.max():.3g}; they must lie in "
             f"0..{highest:g}; apply softmax first, or set highest"
         )
-    with rc_context(STYLE):
-        axes.pcolormesh(table, cmap=WEIGHT_COLOURS, vmin=0, vmax=highest, edgecolors="face", lw=0.4)
-        _label(axes, query_tokens, key_tokens)
-        if max(table.shape) <= LARGEST_WITH_NUMBERS:
-            _print_weights(axes, table, highest)
+    axes.pcolormesh(table, cmap=WEIGHT_COLOURS, vmin=0, vmax=highest, edgecolors="face", lw=0.4)
+    _label(axes, query_tokens, key_tokens)
+    if max(table.shape) <= LARGEST_WITH_NUMBERS:
+        _print_weights(axes, table, highest)
 
 
 def _label(axes: Axes, query_tokens: Sequence[str], key_tokens: Sequence[str]) -> None:

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from transformer_lib.figures.style import STYLE, line_look, new_figure, to_array
+from transformer_lib.figures.style import line_look, new_figure, to_array
 
 
 def draw_curves(
@@ -40,23 +39,22 @@ def draw_curves(
         ValueError: a curve has another number of points than x, or there are too many curves.
     """
     points = to_array("x", x, 1)
-    with rc_context(STYLE):
-        for i, (name, values) in enumerate(curves.items()):
-            runs = _runs(name, values, len(points))
-            look = line_look(i)
-            axes.plot(points, runs.mean(0), label=name, marker="o" if markers else "", **look)
-            if len(runs) > 1:
-                low, high = runs.min(0), runs.max(0)
-                axes.fill_between(points, low, high, color=look["color"], alpha=0.2, lw=0)
-        if log_x:
-            axes.set_xscale("log", base=2)
-            axes.xaxis.set_major_formatter("{x:g}")
-        if log_y:
-            axes.set_yscale("log")
-        axes.set(xlabel=x_label, ylabel=y_label)
-        axes.grid(True)
-        if len(curves) > 1:
-            axes.legend()
+    for i, (name, values) in enumerate(curves.items()):
+        runs = _runs(name, values, len(points))
+        look = line_look(i)
+        axes.plot(points, runs.mean(0), label=name, marker="o" if markers else "", **look)
+        if len(runs) > 1:
+            low, high = runs.min(0), runs.max(0)
+            axes.fill_between(points, low, high, color=look["color"], alpha=0.2, lw=0)
+    if log_x:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter("{x:g}")
+    if log_y:
+        axes.set_yscale("log")
+    axes.set(xlabel=x_label, ylabel=y_label)
+    axes.grid(True)
+    if len(curves) > 1:
+        axes.legend()
 
 
 def _runs(name: str, values: Any, n_points: int) -> np.ndarray:
@@ -103,9 +101,8 @@ def plot_schedule(schedules: Mapping[str, Any], title: str) -> Figure:
     rates = {name: to_array(f"schedule {name!r}", r, 1) for name, r in schedules.items()}
     steps = np.arange(1, len(next(iter(rates.values()))) + 1)
     figure = plot_curves(steps, rates, title, "training step", "learning rate")
-    with rc_context(STYLE):
-        for i, values in enumerate(rates.values()):
-            peak = int(values.argmax())
-            colour = line_look(i)["color"]
-            figure.axes[0].plot(steps[peak], values[peak], "o", color=colour)
+    for i, values in enumerate(rates.values()):
+        peak = int(values.argmax())
+        colour = line_look(i)["color"]
+        figure.axes[0].plot(steps[peak], values[peak], "o", color=colour)
     return figure

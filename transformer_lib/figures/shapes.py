@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from transformer_lib.figures.style import PALETTE, STYLE, new_figure
+from transformer_lib.figures.style import PALETTE, new_figure
 
 GAP = 2.5  # between neighbours, in rows
 
@@ -26,16 +25,15 @@ def plot_shapes(parts: Sequence[tuple[str, int, int] | str], title: str) -> Figu
         raise ValueError("0 matrices to draw; give at least one (name, rows, columns)")
     figure, (axes,) = new_figure(title, height=2.0)
     x, tallest = 0.0, max(rows for _, rows, _ in matrices)
-    with rc_context(STYLE):
-        for part in parts:
-            if isinstance(part, str):
-                width = GAP * (0.4 + 0.35 * max(len(line) for line in part.split("\n")))
-                axes.text(x + width / 2, 0, part, ha="center", va="center")
-            else:
-                width = _draw_matrix(axes, x, part, matrices.index(part))
-            x += width
-        axes.set(xlim=(-0.2, x + 0.2), ylim=(-tallest / 2 - 0.2, tallest / 2 + 0.2), aspect="equal")
-        axes.axis("off")
+    for part in parts:
+        if isinstance(part, str):
+            width = GAP * (0.4 + 0.35 * max(len(line) for line in part.split("\n")))
+            axes.text(x + width / 2, 0, part, ha="center", va="center")
+        else:
+            width = _draw_matrix(axes, x, part, matrices.index(part))
+        x += width
+    axes.set(xlim=(-0.2, x + 0.2), ylim=(-tallest / 2 - 0.2, tallest / 2 + 0.2), aspect="equal")
+    axes.axis("off")
     return figure
 
 
