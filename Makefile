@@ -19,11 +19,12 @@ help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-26s %s\n", $$1, $$2}'
 
 # One pip command resolves everything; it runs again only when a version or a range has changed.
+# Modules are compiled when they are first used: most never are, and compiling all takes longer than the book.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else \
 	  f"Python {v[0]}.{v[1]} is too old; this needs 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[book,test,bench]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[book,test,bench]' -c constraints.txt
 	@touch $@
 
 book: $(STAMP) ## build the HTML book and print the file to open
