@@ -110,6 +110,8 @@ def test_the_leaves_of_a_parse_are_the_words_and_the_brackets_balance():
             level += (sign == "(") - (sign == ")")
             assert level > 0 or i == len(pair.parse) - 1
         assert level == 0
+        assert not re.search(
+            r"\((NP|VP|S) \(\1 [^()]*\([^()]*\)\)\)", pair.parse
         assert pair.parse.startswith("(ROOT (S")
 
 
@@ -156,3 +158,11 @@ def test_bad_arguments_are_refused():
         grammar.generate(-1, seed=0)
     with pytest.raises(ValueError, match=r"'tset'.*ordinary"):
         grammar.generate(1, seed=0, split="tset")
+
+
+def test_a_parse_has_no_empty_steps():
+    (pair,) = grammar.parse("The old man who sleeps did not see dogs.")
+    assert pair.parse == (
+        "(ROOT (S (NP (DET The) (ADJ old) (N man) (SBAR (PRON who) (VP (V sleeps)))) "
+        "(VP (AUX did) (NEG not) (VP (V see) (NP (N dogs))))) (PUNCT .))"
+    )

@@ -60,22 +60,22 @@ def _collect(tree: Node | Leaf, words: list[str]) -> None:
 def brackets(tree: Node, words: tuple[str, ...]) -> str:
     """Write the constituency parse of a linearized tree: (ROOT (S (NP ...) ...))."""
     parts: list[str] = []
-    _write(tree, words, "", parts.append)
+    _write(tree, words, parts.append)
     return "".join(parts)[1:]
 
 
-def _write(
-    tree: Node | Leaf, words: tuple[str, ...], parent: str, write: Callable[[str], None]
-) -> None:
+def _write(tree: Node | Leaf, words: tuple[str, ...], write: Callable[[str], None]) -> None:
     if type(tree) is Leaf:
         write(f" ({tree.terminal.label} {' '.join([words[i] for i in tree.source])})")
         return
-    label = tree.symbol.label
-    # A node without a label is spliced in, and so is a unary step that says nothing new.
-    is_new = label and not (label == parent and len(tree.children) == 1)
+    label, children = tree.symbol.label, tree.children
+    # A node without a label is spliced in, and so is one over a single node of the same label.
+    is_new = label and not (
+        len(children) == 1 and type(children[0]) is Node and children[0].symbol.label == label
+    )
     if is_new:
         write(f" ({label}")
-    for child in tree.children:
-        _write(child, words, label or parent, write)
+    for child in children:
+        _write(child, words, write)
     if is_new:
         write(")")
