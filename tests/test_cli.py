@@ -229,6 +229,21 @@ def test_a_reader_that_has_enough_is_no_error_to_report(run):
     assert process.stderr.read() == b""
 
 
+def test_ctrl_c_in_training_saves_and_says_how_to_go_on(tmp_path):
+    src, tgt = write_text(tmp_path)
+    sets = [word for setting in SETTINGS for word in ("--set", setting)]
+    arguments = ("train", "--src", src, "--tgt", tgt, "--run", tmp_path / "run", *sets)
+    process = shell(*arguments, "--set", "train.steps=100000")
+    for line in process.stderr:
+        if line.startswith(b"step "):
+            break
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 130
+    assert b"the same command again goes on from here" in err.splitlines()[-1]
+    assert list((tmp_path / "run" / "checkpoints").iterdir())
+
+
 def test_ctrl_c_is_one_line_and_130(run):
     process = shell("translate", "--run", run)
     process.stdin.write(b"The dog sleeps.\n")

@@ -102,7 +102,7 @@ def train(
     outcome = train_run(config, folder, quiet)
     if outcome.reason == "interrupted":  # what was said of it already is enough
         raise SystemExit(INTERRUPTED)
-    if not quiet:
+    if not quiet and os.environ.get("RANK", "0") == "0":
         print(f"try it: python -m transformer_lib translate --run {folder} 'your sentence'")
 
 

@@ -40,7 +40,7 @@ def fitted(config: RunConfig) -> RunConfig:
     return dataclasses.replace(config, model=model)
 
 
-def prepare(config: RunConfig, path: str | Path, write: bool = True, say: Say = print) -> Prepared:
+def prepare(config: RunConfig, path: str | Path, say: Say = print) -> Prepared:
     """Load the text, learn the pieces on its training split, and make the run folder.
 
     Everything that can be refused is refused before anything is written.
@@ -48,16 +48,26 @@ def prepare(config: RunConfig, path: str | Path, write: bool = True, say: Say = 
     Args:
         config: what to prepare for; the model's vocabulary follows `data.n_pieces`.
         path: the run folder; one that is there must be of the same settings.
-        write: False only looks, as all processes but the first should.
         say: told what is being done, a line at a time.
 
     Raises:
         OSError: a file cannot be read or written.
         ValueError: settings or text that are refused, or a folder of another run.
     """
-    config = fitted(config)
+    prepared = examine(config, path, say)
+    write(prepared)
+    return prepared
+
+
+def examine(config: RunConfig, path: str | Path, say: Say = print) -> Prepared:
+    """Do all of `prepare` but the writing, as every process of a training needs.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: settings or text that are refused, or a folder of another run.
+    """
+    config, started = fitted(config), time.monotonic()
     run = RunFolder.create(path, config, write=False)
-    started = time.monotonic()
     corpus = load_corpus(config.data)
     say(f"{config.data.corpus}: {len(corpus.train.src):,} pairs to train on, "
         f"{len(corpus.valid.src):,} to validate")  # fmt: skip
@@ -67,14 +77,22 @@ def prepare(config: RunConfig, path: str | Path, write: bool = True, say: Say = 
     Batches(pairs, config.data.batch_tokens, config.data.seed)  # refuses a budget that is too small
     with torch.device("meta"):  # refuses settings that do not fit together, and costs no memory
         build_model(config.model)
-    if write:
-        run = RunFolder.create(path, config)
-        if not run.tokenizer_path.exists():
-            tokenizer.save(run.tokenizer_path)
     say(f"{tokenizer.vocab_size:,} pieces, {int(pairs.lengths.sum()):,} tokens; left out "
         f"{pairs.n_left_out:,} pairs of more than {config.data.max_tokens} tokens")  # fmt: skip
     say(f"prepared in {time.monotonic() - started:.0f} s")
     return Prepared(run, corpus, tokenizer, pairs, valid)
+
+
+def write(prepared: Prepared) -> None:
+    """Make the run folder, with the settings and the tokenizer.
+
+    Raises:
+        OSError: it cannot be written.
+        ValueError: a folder of another run came to be there in the meantime.
+    """
+    run = RunFolder.create(prepared.run.path, prepared.run.config)
+    if not run.tokenizer_path.exists():
+        prepared.tokenizer.save(run.tokenizer_path)
 
 
 def tokenizer_of(run: RunFolder, corpus: Corpus) -> Tokenizer:
@@ -116,7 +134,11 @@ def train_run(
     """
     world = World.from_env(config.train.device)
     progress = Progress(config.train.steps, quiet=quiet or not world.is_main)
-    run, _, _, pairs, valid = prepare(config, path, world.is_main, progress.say)
+    prepared = examine(config, path, progress.say)
+    world.barrier()  # all have looked before one writes
+    if world.is_main:
+        write(prepared)
+    run, _, _, pairs, valid = prepared
     config, data = run.config, run.config.data
     torch.manual_seed(config.train.seed)
     model = build_model(config.model)
@@ -134,6 +156,7 @@ def train_run(
     )
     if world.is_main:
         draw_curve(run)
+    world.close()
     return outcome
 
 
