@@ -95,6 +95,8 @@ def train(
 
     Without options it trains the built-in grammar's translator into runs/grammar.
     From your own files: train --src mine.en --tgt mine.de --run runs/mine
+
+    On several GPUs: torchrun --nproc_per_node 8 -m -- transformer_lib train ... (mind the --)
     """
     from transformer_lib.recipe import train_run
 
