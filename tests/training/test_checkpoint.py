@@ -92,6 +92,14 @@ def test_every_flipped_bit_of_the_weights_is_noticed(tmp_path):
         assert files.digest(tensors) == files.digest(content(1.0).model), f"byte {place}"
 
 
+def test_a_changed_number_in_the_state_is_noticed(tmp_path):
+    file = save_three(tmp_path)[-1] / "state.json"
+    text = file.read_text()
+    assert text.count('"step": 1') == 1
+    file.write_text(text.replace('"step": 1', '"step": 2'))
+    assert newest(tmp_path)[0] == "step-00000002"
+
+
 def test_files_of_two_checkpoints_do_not_mix(tmp_path):
     one, two, _ = save_three(tmp_path)
     shutil.copy(one / "model.safetensors", two / "model.safetensors")

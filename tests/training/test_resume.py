@@ -142,6 +142,19 @@ def test_longer_training_goes_on_from_a_finished_one(tmp_path):
     assert_bit_identical(tmp_path / "at once", tmp_path / "in two")
 
 
+def test_early_stopping_remembers_from_one_start_to_the_next(tmp_path):
+    settings = {"patience": 2, "peak_lr": 3e-2, "warmup": 1}
+    _, whole = train_tiny(configuration(steps=400, **settings))
+    assert whole.reason == "no better"
+    for steps in range(4, whole.step + 4, 4):
+        config = configuration(steps=steps, **settings)
+        _, outcome = train_tiny(config, RunFolder.create(tmp_path / "run", config))
+        assert (outcome.step, outcome.reason) == (steps, "finished")
+    config = configuration(steps=400, **settings)
+    _, outcome = train_tiny(config, RunFolder.create(tmp_path / "run", config))
+    assert (outcome.step, outcome.reason) == (whole.step, "no better")
+
+
 def test_a_finished_run_is_left_as_it_is(tmp_path):
     config = configuration()
     run = RunFolder.create(tmp_path / "run", config)
