@@ -60,4 +60,5 @@ def setup(app):
     app.connect("build-finished", repository.write_sitemap)
     # After napoleon, which runs at 500.
     app.connect("autodoc-process-docstring", api.read_as_written, priority=600)
+    app.connect("autodoc-process-signature", api.short_shapes)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

@@ -46,3 +46,8 @@ def read_as_written(app, what, name, obj, options, lines):
     if what == "property":
         lines[:] = prepare_docstring(obj.fget.__doc__ or "")
     lines[:] = [re.sub(r"(?<![`\\])\|(?!`)", r"\\|", line) for line in lines]
+
+
+def short_shapes(app, what, name, obj, options, signature, returns):
+    """Write Float[Tensor, "B T D"], as the code does, without jaxtyping in front."""
+    return tuple(text and text.replace("jaxtyping.", "") for text in (signature, returns))
