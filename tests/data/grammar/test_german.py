@@ -24,6 +24,23 @@ def test_hand_checked(english, german):
     assert [pair.tgt for pair in grammar.parse(english)] == [german]
 
 
+@pytest.mark.parametrize(
+    "english",
+    [
+        "He picks up me.",  # English wants: picks me up
+        "Where did she come?",  # kommen asks for wohin or woher
+        "The train came behind the zoo.",
+        "She came back in the castle.",
+        "Every day he sang when she danced.",  # a habit in the past is wenn, not als
+        "When she danced, he sang every day.",
+        "She lives on this chair.",
+    ],
+)
+def test_what_neither_language_says_has_no_parse(english):
+    assert grammar.unknown_words(english) == []
+    assert grammar.parse(english) == []
+
+
 # Each line: nominative, accusative, dative; singular and plural.
 DECLENSIONS = """
 man: der Mann, den Mann, dem Mann; die Männer, die Männer, den Männern

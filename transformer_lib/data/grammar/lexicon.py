@@ -65,14 +65,15 @@ class Frame:
     """What a verb combines with: the classes of its subject, and its complement."""
 
     subject: frozenset[str]
-    kind: (
-        str  # none place spot to journey toward from object object_place give prep put that whether
-    )
+    # none alone place scene spot to journey toward from object object_place give prep put that
+    # whether
+    kind: str
     object: frozenset[str] = frozenset()
     case: str = ""
     receiver: frozenset[str] = frozenset()  # the dative of a verb of giving
     preposition: Preposition | None = None
     is_event: bool = False
+    takes_pronoun: bool = True  # as its object
 
 
 @dataclass(frozen=True)
@@ -231,6 +232,9 @@ def _complement(subject: frozenset[str], words: list[str], is_event: bool, class
         return Frame(subject, "object_place", resolve(words[1], classes), "acc", is_event=is_event)
     if head in ("acc", "dat"):
         return Frame(subject, "object", resolve(rest, classes), head, is_event=is_event)
+    if head == "noun":
+        things = resolve(rest, classes)
+        return Frame(subject, "object", things, "acc", is_event=is_event, takes_pronoun=False)
     german, _, case = words[1].partition("+")
     things = resolve(" ".join(words[2:]), classes)
     return Frame(

@@ -19,6 +19,7 @@ OBJECT_PRONOUNS = {
     "you": "him her them me us",
     "s": "him her them me us you",
     "p": "him her them me us you",
+    "nobody": "",  # of a verb that takes no pronoun
 }
 DETERMINERS = {
     ("def", "sg"): {

@@ -1,6 +1,7 @@
 """English rules for clauses and sentences: statements, questions, subordinate and relative clauses.
 
-Feature: `era` keeps tenses together, "now" for present, perfect and modals, "then" for the past.
+Feature: `era` keeps tenses together, "now" for present, perfect and modals, "then" for the past;
+"ongoing" and "once" are theirs beside a clause of time.
 Every ending is restricted so that no adverb, clause or `and` could belong to two clauses at once.
 """
 
@@ -36,12 +37,14 @@ ERAS = {
     "now": {"present": 5.0, "perfect": 2.0, "modal": 2.0},
     "then": {"past": 4.0},
     "ongoing": {"present": 5.0, "modal": 2.0},  # beside when, while, if and before
+    "once": {"past": 4.0},  # beside als: German says wenn of a habit
 }
 AGREEMENTS = {"s": 6.0, "p": 3.0, "i": 1.0, "you": 0.8, "we": 0.8}
 REASONS = {"because": "weil", "although": "obwohl"}  # any clause may follow
 OCCASIONS = {  # an event follows; by era, since "when" in the past is "als"
     "now": {"while": "während", "before": "bevor", "when": "wenn", "if": "wenn"},
-    "then": {"before": "bevor", "when": "als"},
+    "then": {"before": "bevor"},
+    "once": {"when": "als"},
 }
 TAILS = ("light", "heavy")
 
@@ -90,11 +93,15 @@ def _joined(era: str, weight: float):
     yield rule(
         "joined", weight, first, mark(","), word("but", "CONJ"), main_clause(era, True), mark(".")
     )
-    beside = "ongoing" if era == "now" else "then"
-    for clause, main in (reason_clause(era), era), (occasion_clause(era), beside):
+    pairs = [(reason_clause(era), era, 0.75)]
+    if era == "now":
+        pairs += [(occasion_clause("now"), "ongoing", 0.75)]
+    else:
+        pairs += [(occasion_clause(kind), kind, 0.375) for kind in ("then", "once")]
+    for clause, main, share in pairs:
         last, second = main_clause(main, False), plain_clause(main, True)
-        yield rule("clause_last", 0.75 * weight, last, clause, mark("."))
-        yield rule("clause_first", 0.75 * weight, clause, mark(","), second, mark("."))
+        yield rule("clause_last", share * weight, last, clause, mark("."))
+        yield rule("clause_first", share * weight, clause, mark(","), second, mark("."))
 
 
 @nonterminal("S")
@@ -102,7 +109,7 @@ def main_clause(era: str, may_complement: bool):
     """A statement, perhaps with an adverb of time in front.
 
     Args:
-        era: now or then.
+        era: now, then, ongoing or once.
         may_complement: Whether it may end in a that-clause, which nothing may follow.
     """
     yield rule("same", 5, plain_clause(era, may_complement))
@@ -111,7 +118,7 @@ def main_clause(era: str, may_complement: bool):
             for agreement, noun_class, share in actors():
                 parts = subject(agreement, noun_class), fronted(agreement, noun_class, tense)
                 yield rule("clause", weight * share / 300, time(tense), *parts)
-    for agreement, noun_class, share in actors():
+    for agreement, noun_class, share in actors() if era != "once" else ():
         form = finite_form(agreement) if era != "then" else "past"
         action = verb_phrase(form, agreement, noun_class, "pos", "light", True)
         yield rule("clause", share / 300, time("habit"), subject(agreement, noun_class), action)
@@ -140,8 +147,9 @@ def plain_clause(era: str, may_complement: bool):
 def clause_rest(agreement: str, noun_class: str, era: str, may_complement: bool):
     """A predicate of any tense of the era, perhaps with an adverb of time after it."""
     form = finite_form(agreement) if era != "then" else "past"
-    habit = verb_phrase(form, agreement, noun_class, "pos", "light", True)
-    yield rule("rest", 0.5, habit, time("habit"))
+    if era != "once":
+        habit = verb_phrase(form, agreement, noun_class, "pos", "light", True)
+        yield rule("rest", 0.5, habit, time("habit"))
     for tense, weight in ERAS[era].items():
         yield rule("rest", weight, predicate(agreement, noun_class, tense, "light", False))
         yield rule("rest", 0.1 * weight, predicate(agreement, noun_class, tense, "heavy", False))
@@ -170,7 +178,7 @@ def occasion_clause(era: str):
 def event_clause(era: str):
     """A clause about something that happens."""
     for agreement, noun_class, weight in actors():
-        form = finite_form(agreement) if era != "then" else "past"
+        form = finite_form(agreement) if era not in ("then", "once") else "past"
         for tail, share in (("light", 1), ("heavy", 0.1)):
             action = verb_phrase(form, agreement, noun_class, "pos", tail, True)
             yield rule("clause", weight * share, subject(agreement, noun_class), action)
@@ -346,6 +354,6 @@ def where_gap(form: str, noun_class: str, kind: str):
     for frame, n in FRAMES.items():
         if (
             noun_class in frame.subject
-            and frame.kind in {"wo": ("none", "place"), "wohin": ("to", "journey")}[kind]
+            and frame.kind in {"wo": ("none", "place", "scene"), "wohin": ("to", "journey")}[kind]
         ):
             yield rule(kind, n, verb(form, frame))

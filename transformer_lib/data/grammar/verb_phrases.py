@@ -125,9 +125,10 @@ def _complements(frame: Frame, agreement: str, polarity: str, tail: str):
             yield "object", 1, object_phrase("no", agreement, frame.object, tail)
         return
     if kind == "object":
-        yield "object", 1, object_phrase(polarity, agreement, frame.object, tail)
+        seen_by = agreement if frame.takes_pronoun else "nobody"
+        yield "object", 1, object_phrase(polarity, seen_by, frame.object, tail)
         if frame.is_event and polarity == "pos" and tail == "light":
-            yield "object", 0.15, object_phrase("pos", agreement, frame.object, "light"), SCENE
+            yield "object", 0.15, object_phrase("pos", seen_by, frame.object, "light"), SCENE
     elif kind == "prep":
         definite = "definite" if polarity == "neg" else "pos"
         yield "prep", 1, fixed_phrase(frame.preposition, definite, agreement, tail)
@@ -142,6 +143,10 @@ def _light_complements(frame: Frame, agreement: str, polarity: str):
     if frame.kind == "none":
         yield "none", 1
         yield "place", 0.3, SCENE
+    elif frame.kind == "alone":
+        yield "none", 1
+    elif frame.kind == "scene":
+        yield "place", 1.5, SCENE
     elif frame.kind == "place":
         yield "place", 1.5, prepositional_phrase("place")
     elif frame.kind == "spot":
