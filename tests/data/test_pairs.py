@@ -45,6 +45,7 @@ REFUSED = [
     ([([5], [EOS]), ([], [EOS])], "pair 1 has 0 source and 1 target tokens"),
     ([([5], [EOS]), ([5], [])], "pair 1 has 1 source and 0 target tokens"),
     ([([5], [EOS]), ([5, 0], [EOS])], "pair 1 holds token id 0; ids are above 0"),
+    ([([5], [EOS]), ([0], [EOS])], "pair 1 holds token id 0"),
     ([([5], [EOS]), ([5], [-3, EOS])], "pair 1 holds token id -3"),
     ([([5], [EOS]), ([5], [6, 7])], "the target of pair 1 ends with token id 7, not with EOS, 2"),
 ]

@@ -46,6 +46,10 @@ def test_other_separators_stay_within_the_line(tmp_path, mark):
     assert list(read_lines(write(tmp_path / "a", f"one{mark}line\n"))) == [f"one{mark}line"]
 
 
+def test_spaces_at_the_ends_of_a_line_stay(tmp_path):
+    assert list(read_lines(write(tmp_path / "a", " one \r\n\ttwo\t\n"))) == [" one ", "\ttwo\t"]
+
+
 def test_a_megabyte_is_a_line(tmp_path):
     line = "ü" * 500_000
     assert list(read_lines(write(tmp_path / "a", line + "\n"))) == [line]

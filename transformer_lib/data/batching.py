@@ -64,16 +64,15 @@ def cut(rows: Rows, longest: Int64[np.ndarray, " N"], batch_tokens: int) -> list
     A row that is longer than the budget becomes a batch of its own.
 
     Args:
-        rows: numbers of pairs.
+        rows: numbers of pairs, sorted by the longer side, so that the last of a batch is its width.
         longest: the longer side of every pair.
         batch_tokens: at most so many tokens, padding included, on the longer side.
     """
-    starts, width, start = [], 0, 0
-    for place, length in enumerate(longest[rows].tolist()):
-        width = max(width, length)
+    starts, start = [], 0
+    for place, width in enumerate(longest[rows].tolist()):
         if place > start and width * (place + 1 - start) > batch_tokens:
             starts.append(place)
-            start, width = place, length
+            start = place
     return np.split(rows, starts)
 
 
