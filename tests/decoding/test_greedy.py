@@ -64,9 +64,9 @@ def test_an_empty_sentence_has_room_for_its_end(model):
 
 
 def test_a_very_long_sentence(model, make_sources):
-    long, short = greedy(model, make_sources(5, [200, 3]), extra_length=5)
-    assert len(long.tokens) <= 205
-    (alone,) = greedy(model, make_sources(5, [200]), extra_length=5)
+    long, short = greedy(model, make_sources(5, [100, 3]), extra_length=5)
+    assert len(long.tokens) <= 105
+    (alone,) = greedy(model, make_sources(5, [100]), extra_length=5)
     assert long.tokens == alone.tokens
     assert len(short.tokens) <= 8
 
