@@ -12,7 +12,6 @@ import json
 import time
 from pathlib import Path
 
-import torch
 from torch import nn
 from transformer_lib.config import PRESETS, DecodeConfig
 from transformer_lib.data.corpus import ParallelText, load_corpus
@@ -92,5 +91,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(2)
     main()
