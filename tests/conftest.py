@@ -14,7 +14,7 @@ else:
     # The grammar has no shapes to check, and millions of calls: imported first, it stays as it is.
     import transformer_lib.data.grammar  # noqa: F401
 
-    # Before anything else of the library is imported: every public signature is checked at run time.
+    # Before the rest of the library is imported: every public signature is checked at run time.
     install_import_hook("transformer_lib", "beartype.beartype")
 
 import hypothesis
@@ -42,7 +42,7 @@ def _seeded():
 
 @pytest.fixture
 def unchecked_shapes():
-    """Switch the run-time check of shapes off, as users have it, to see the library's own errors."""
+    """Switch the check of shapes off, as users have it, to see the library's own errors."""
     import jaxtyping
 
     jaxtyping.config.update("jaxtyping_disable", True)
