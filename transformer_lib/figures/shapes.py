@@ -43,5 +43,6 @@ def _draw_matrix(axes, left: float, part: tuple[str, int, int], i: int) -> float
         raise ValueError(f"{name} is {rows} × {columns}; both must be at least 1")
     colour = list(PALETTE.values())[i % len(PALETTE)]
     axes.add_patch(Rectangle((left, -rows / 2), columns, rows, ec=colour, fc="none", lw=2))
-    axes.text(left + columns / 2, 0, f"{name}\n{rows} × {columns}", ha="center", va="center")
+    label = f"{name}\n{rows} × {columns}"
+    axes.text(left + columns / 2, 0, label, size=9, ha="center", va="center")
     return float(columns)
