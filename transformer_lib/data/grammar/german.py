@@ -47,6 +47,7 @@ def _leaf(leaf: Leaf, german: str | None = None) -> list[Token]:
 
 
 def main_clause(node: Node, front: list[Token] | None = None) -> list[Token]:
+    """Put the finite verb second, behind a time, behind `front`, or behind the subject."""
     node = unwrap(node)
     *time, subject, rest = node.children
     return build(subject, rest).verb_second(time_tokens(time[0]) if time else front)
