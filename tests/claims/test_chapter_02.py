@@ -124,6 +124,24 @@ def test_unscaled_a_typical_gradient_vanishes_for_large_d_k_and_not_for_small():
     assert without.mean() > 0.1 * within.mean()  # the undecided queries still learn
 
 
+def query_gradient(attend, d_k, n_queries=300, n_keys=32):
+    """Median size, over queries, of the derivative of the weights with respect to the query."""
+    query, key = normal(n_queries, 1, 1, d_k).requires_grad_(), normal(n_queries, 1, n_keys, d_k)
+    weights = attend(query, key, key)[1]
+    columns = [
+        torch.autograd.grad(weights[..., j].sum(), query, retain_graph=True)[0].flatten(1)
+        for j in range(n_keys)
+    ]
+    return torch.cat(columns, dim=1).norm(dim=1).median().item()
+
+
+def test_for_the_query_itself_the_unscaled_gradient_falls_behind_later():
+    for d_k in (16, 64):
+        within = query_gradient(scaled_dot_product_attention, d_k)
+        assert query_gradient(unscaled, d_k) > 2 * within
+    assert query_gradient(unscaled, 512) < 0.5 * query_gradient(scaled_dot_product_attention, 512)
+
+
 # ----------------------------------------------------------------------
 # Claim 9: additive attention
 
@@ -160,6 +178,15 @@ def batch_of_words(n):
     return torch.rand(n, N_WORDS).argsort(-1)[:, :LENGTH], torch.randn(n, LENGTH, 8)
 
 
+def additive(d_k):
+    """Score the word vectors themselves: they are what W q and U k would be."""
+    rival = AdditiveAttention(d_k, d_k, d_k)
+    with torch.no_grad():
+        rival.w_q.weight.copy_(torch.eye(d_k))
+        rival.w_k.weight.copy_(torch.eye(d_k))
+    return rival
+
+
 def accuracies(d_k, seed):
     """Train the three kinds from the same word vectors."""
     torch.manual_seed(seed)
@@ -169,10 +196,7 @@ def accuracies(d_k, seed):
         tables = [table.clone().requires_grad_() for table in start]
         one_head = partial(_one_head, attend)
         found[name] = alignment_accuracy(one_head, [], tables)
-    rival = AdditiveAttention(d_k, d_k, d_k)
-    with torch.no_grad():  # the word vectors are what W q and U k would be
-        rival.w_q.weight.copy_(torch.eye(d_k))
-        rival.w_k.weight.copy_(torch.eye(d_k))
+    rival = additive(d_k)
     tables = [table.clone().requires_grad_() for table in start]
     found["additive"] = alignment_accuracy(rival, [rival.v], tables)
     return found
@@ -190,6 +214,20 @@ def test_additive_equals_dot_for_small_d_k_and_beats_unscaled_for_large(seed):
     assert large["additive"] > 0.95
     assert large["scaled"] > 0.95
     assert large["unscaled"] < min(large["additive"], large["scaled"]) - 0.05
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_additive_falls_behind_too_when_v_starts_large(seed):
+    torch.manual_seed(seed)
+    found = {}
+    for name, spread in (("small", 1 / 256**0.5), ("large", 1)):
+        rival = additive(256)
+        with torch.no_grad():
+            rival.v.normal_(std=spread)
+        tables = [torch.randn(N_WORDS, 256).requires_grad_() for _ in range(2)]
+        found[name] = alignment_accuracy(rival, [rival.v], tables)
+    assert found["small"] > 0.95
+    assert found["large"] < found["small"] - 0.05
 
 
 def test_dot_product_keeps_no_number_for_each_query_key_and_component():
