@@ -359,7 +359,7 @@ PRESETS: dict[str, RunConfig] = {
         model=_SMALL.updated(vocab_size=1_500, n_encoder_layers=3, n_decoder_layers=2, dropout=0.0),
         data=DataConfig(corpus="grammar", n_pairs=150_000, n_pieces=1_500, batch_tokens=2_048),
         train=TrainConfig(
-            steps=5_000, warmup=400, peak_lr=3e-3, label_smoothing=0.0, evaluate_every=250
+            steps=3_750, warmup=400, peak_lr=3e-3, label_smoothing=0.0, evaluate_every=250
         ),
         decode=DecodeConfig(),
     ),
