@@ -38,7 +38,10 @@ def shell(*arguments, **options) -> subprocess.Popen:
     """Start a command in a process of its own."""
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | options
     command = [sys.executable, "-m", "transformer_lib", *map(str, arguments)]
-    return subprocess.Popen(command, **pipes)
+    # A shell that runs the tests in the background lets its children ignore Ctrl-C.
+    return subprocess.Popen(
+        command, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **pipes
+    )
 
 
 def test_help_names_every_command_and_exits_with_0(call):
