@@ -15,6 +15,7 @@ from transformer_lib.data.corpus import Corpus, load_corpus
 from transformer_lib.data.pairs import EncodedPairs, encode_pairs
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.models import build_model
+from transformer_lib.training.checkpoint import checkpoints, step_of
 from transformer_lib.training.distributed import World
 from transformer_lib.training.files import replace_file
 from transformer_lib.training.loop import OnEvaluate, Outcome, train
@@ -158,6 +159,40 @@ def train_run(
         draw_curve(run)
     world.close()
     return outcome
+
+
+def trained(
+    config: RunConfig,
+    path: str | Path,
+    quiet: bool = False,
+    on_evaluate: OnEvaluate | None = None,
+) -> RunFolder:
+    """Return the run in the folder `path`, trained to its end; one that is there is left as it is.
+
+    Args:
+        config: as in `train_run`.
+        path: as in `train_run`.
+        quiet: as in `train_run`.
+        on_evaluate: as in `train_run`.
+
+    Raises:
+        OSError: as `train_run`.
+        ValueError: as `train_run`.
+        FloatingPointError: as `train_run`.
+        KeyboardInterrupt: training was interrupted, so there is nothing to go on with.
+    """
+    run = RunFolder.create(path, fitted(config), write=False)
+    if not is_finished(run) and train_run(config, path, quiet, on_evaluate).reason == "interrupted":
+        raise KeyboardInterrupt
+    return run
+
+
+def is_finished(run: RunFolder) -> bool:
+    """Whether all updates were made and saved. Weights alone, passed on, count as a whole run."""
+    wanted = run.config.train.steps
+    recorded = [record["step"] for record in run.metrics()][-1:]
+    saved = [step_of(path) for path in checkpoints(run.checkpoint_folder)][-1:]
+    return min(recorded + saved, default=wanted) >= wanted and run.weights_path.exists()
 
 
 def draw_curve(run: RunFolder) -> None:

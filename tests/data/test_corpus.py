@@ -3,8 +3,9 @@
 import pytest
 
 from transformer_lib.config import PRESETS, DataConfig
+from transformer_lib.data import corpus as corpus_module
 from transformer_lib.data import multi30k
-from transformer_lib.data.corpus import ParallelText, load_corpus
+from transformer_lib.data.corpus import ParallelText, load_corpus, load_split, splits_of
 
 needs_multi30k = pytest.mark.skipif(
     not (multi30k.cache_folder() / "data/task1/tok/train.lc.norm.tok.en").exists(),
@@ -26,12 +27,42 @@ def test_the_grammar_gives_disjoint_splits_and_a_test_that_no_seed_changes(monke
     monkeypatch.setattr("transformer_lib.data.corpus.HELD_OUT", 40)  # 1000 take long to generate
     one, two = (load_corpus(DataConfig(n_pairs=60, seed=seed)) for seed in (1, 2))
     assert one.train != two.train
-    assert (one.valid, one.test) == (two.valid, two.test)
-    assert list(one.test) == ["ordinary", "new_combinations", "deeper", "longer"]
+    assert one.valid == two.valid
+    names = splits_of(DataConfig())
+    assert names == ("ordinary", "new_combinations", "deeper", "longer")
+    tests = [load_split(DataConfig(n_pairs=60, seed=1), name) for name in names]
+    assert tests == [load_split(DataConfig(n_pairs=60, seed=2), name) for name in names]
     assert len(one.train.src) == len(one.train.tgt) == 60
-    sets = [set(text.src) for text in (one.train, one.valid, *one.test.values())]
+    sets = [set(text.src) for text in (one.train, one.valid, *tests)]
     assert [len(s) for s in sets[1:]] == [40] * 5
     assert len(set.union(*sets)) == sum(map(len, sets))
+
+
+def test_no_test_sentence_is_generated_before_it_is_asked_for(monkeypatch):
+    drawn = []
+    generate = corpus_module.grammar.generate
+    monkeypatch.setattr(
+        "transformer_lib.data.corpus.grammar.generate",
+        lambda n, seed, split="train": drawn.append(split) or generate(min(n, 2), seed, split),
+    )
+    load_corpus(DataConfig(n_pairs=60))
+    assert drawn == ["train", "valid"]
+    load_split(DataConfig(n_pairs=60), "deeper")
+    assert drawn[2:] == ["deeper"]
+
+
+def test_one_split_alone_is_what_the_whole_corpus_holds(tmp_path):
+    src, tgt = numbered(tmp_path, 40)
+    data = DataConfig(corpus="files", src=src, tgt=tgt)
+    assert load_corpus(data) == (load_split(data, "train"), load_split(data, "valid"))
+    assert splits_of(data) == ()
+
+
+def test_a_split_that_is_not_there_is_refused_with_the_ones_that_are():
+    with pytest.raises(ValueError, match="grammar has no split 'odinary'; did you mean 'ordinary'"):
+        load_split(DataConfig(), "odinary")
+    with pytest.raises(ValueError, match="no split 'x'; known: test_2016, train, valid"):
+        load_split(DataConfig(corpus="multi30k"), "x")
 
 
 @pytest.mark.parametrize(("n", "held_out"), [(2, 1), (40, 2), (400, 20), (30_000, 1000)])
@@ -40,7 +71,6 @@ def test_the_last_pairs_are_held_out(tmp_path, n, held_out):
     corpus = load_corpus(DataConfig(corpus="files", src=src, tgt=tgt))
     assert corpus.valid.tgt == [f"Zeile {i}" for i in range(n - held_out, n)]
     assert corpus.train.src == [f"Line {i}" for i in range(n - held_out)]
-    assert corpus.test == {}
 
 
 def test_validation_files_are_used_and_nothing_is_held_out(tmp_path):
@@ -106,11 +136,11 @@ def test_the_presets_of_the_paper_take_the_users_files(preset, tmp_path):
 def test_multi30k_has_the_published_sizes_and_no_test_source_in_training():
     for lowercase in (False, True):
         corpus = load_corpus(DataConfig(corpus="multi30k", lowercase=lowercase))
-        texts = [corpus.train, corpus.valid, corpus.test["test_2016"]]
+        test = load_split(DataConfig(corpus="multi30k", lowercase=lowercase), "test_2016")
+        texts = [corpus.train, corpus.valid, test]
         assert [len(side) for text in texts for side in text] == [29_000] * 2 + [1014] * 2 + [
             1000
         ] * 2
-        assert not set(corpus.train.src) & set(corpus.test["test_2016"].src)
-    reference = corpus.test["test_2016"].tgt
-    assert sum(len(line.split()) for line in reference) == 12_103
+        assert not set(corpus.train.src) & set(test.src)
+    assert sum(len(line.split()) for line in test.tgt) == 12_103
     assert corpus.train.src[2] == "a little girl climbing into a wooden playhouse ."

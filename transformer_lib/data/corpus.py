@@ -13,15 +13,16 @@ from transformer_lib.data import grammar, multi30k
 from transformer_lib.data.parallel_text import ParallelText, read_parallel, read_tsv
 
 HELD_OUT = 1000  # pairs for validation and in each test split; of the user's own files at most 5%
+VALID = "valid"
+MULTI30K = {VALID: "val", "test_2016": "test_2016_flickr"}  # what its files are called
 FIXED_SEED = 0  # of validation and tests, so that runs with different seeds are comparable
 
 
 class Corpus(NamedTuple):
-    """What a run trains on, chooses by, and is scored on (by the name of the split)."""
+    """What a run trains on, and what it is chosen by."""
 
     train: ParallelText
     valid: ParallelText
-    test: dict[str, ParallelText]
 
 
 def load_corpus(data: DataConfig) -> Corpus:
@@ -31,39 +32,66 @@ def load_corpus(data: DataConfig) -> Corpus:
         OSError: a file cannot be read, or downloaded.
         ValueError: an unknown name, settings that contradict it, or text that is refused.
     """
-    loaders = {"grammar": load_grammar, "multi30k": load_multi30k, "files": load_files}
-    if data.corpus not in loaders:
-        raise ValueError(f"there is no corpus {data.corpus!r}; {nearest(data.corpus, [*loaders])}")
+    check_corpus(data)
+    if data.corpus == "files":
+        return load_files(data)
+    if data.corpus == "multi30k":  # all of it now: scoring may be done where there is no network
+        for split in ("train", *MULTI30K.values()):
+            fetch_multi30k(split, data.lowercase)
+    return Corpus(load_split(data, "train"), load_split(data, VALID))
+
+
+def load_split(data: DataConfig, split: str) -> ParallelText:
+    """Load one split alone: "train", "valid", or a test, as `splits_of` names them.
+
+    Raises:
+        OSError: as `load_corpus`.
+        ValueError: as `load_corpus`, or there is no such split.
+    """
+    check_corpus(data)
+    known = ["train", VALID, *splits_of(data)]
+    if split not in known:
+        raise ValueError(f"{data.corpus} has no split {split!r}; {nearest(split, known)}")
+    if data.corpus == "files":
+        return getattr(load_files(data), split)
+    if data.corpus == "multi30k":
+        return read_parallel(*fetch_multi30k(MULTI30K.get(split, split), data.lowercase))
+    pairs = load_pairs(data, split)
+    return cased(ParallelText([p.src for p in pairs], [p.tgt for p in pairs]), data.lowercase)
+
+
+def splits_of(data: DataConfig) -> tuple[str, ...]:
+    """Name what a run is scored on. The user's own files have no test, only validation."""
+    return {"grammar": grammar.TEST_SPLITS, "multi30k": ("test_2016",)}.get(data.corpus, ())
+
+
+def load_pairs(data: DataConfig, split: str) -> list[grammar.Pair]:
+    """Generate a split of the grammar: training pairs from the seed, the rest always the same."""
+    if split == "train":
+        return grammar.generate(data.n_pairs, data.seed)
+    return grammar.generate(HELD_OUT, FIXED_SEED, split)
+
+
+def check_corpus(data: DataConfig) -> None:
+    """Refuse settings that name no corpus, or two.
+
+    Raises:
+        ValueError: an unknown name, or files beside a corpus that has its own.
+    """
+    known = ["grammar", "multi30k", "files"]
+    if data.corpus not in known:
+        raise ValueError(f"there is no corpus {data.corpus!r}; {nearest(data.corpus, known)}")
     given = data.src or data.tgt or data.valid_src or data.valid_tgt
     if given and data.corpus != "files":
         raise ValueError(
             f"the file {given} is given, but the corpus is {data.corpus!r}; set data.corpus=files"
         )
-    return loaders[data.corpus](data)
 
 
-def load_grammar(data: DataConfig) -> Corpus:
-    """Generate the embedded corpus: training pairs from the seed, the rest always the same."""
-
-    def text(split: str, n: int, seed: int) -> ParallelText:
-        pairs = grammar.generate(n, seed, split)
-        return cased(ParallelText([p.src for p in pairs], [p.tgt for p in pairs]), data.lowercase)
-
-    return Corpus(
-        train=text("train", data.n_pairs, data.seed),
-        valid=text("valid", HELD_OUT, FIXED_SEED),
-        test={split: text(split, HELD_OUT, FIXED_SEED) for split in grammar.TEST_SPLITS},
-    )
-
-
-def load_multi30k(data: DataConfig) -> Corpus:
-    """Load Multi30k; `lowercase`: the tokenised form that papers report on, else raw."""
-
-    def text(split: str) -> ParallelText:
-        names = [multi30k.name_of(split, language, data.lowercase) for language in ("en", "de")]
-        return read_parallel(*map(multi30k.fetch, names))
-
-    return Corpus(text("train"), text("val"), {"test_2016": text("test_2016_flickr")})
+def fetch_multi30k(split: str, lowercase: bool) -> list[Path]:
+    """Return the two files of a split; `lowercase`: the tokenised form that papers report on."""
+    names = [multi30k.name_of(split, language, lowercase) for language in ("en", "de")]
+    return [multi30k.fetch(name) for name in names]
 
 
 def load_files(data: DataConfig) -> Corpus:
@@ -73,7 +101,7 @@ def load_files(data: DataConfig) -> Corpus:
         valid = read_pair("valid_src", data.valid_src, "valid_tgt", data.valid_tgt)
     else:
         train, valid = hold_out(train)
-    return Corpus(cased(train, data.lowercase), cased(valid, data.lowercase), {})
+    return Corpus(cased(train, data.lowercase), cased(valid, data.lowercase))
 
 
 def read_pair(src_name: str, src: str | None, tgt_name: str, tgt: str | None) -> ParallelText:
