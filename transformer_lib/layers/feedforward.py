@@ -2,9 +2,9 @@
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from transformer_lib.config import require_positive, require_rate
+from transformer_lib.layers.dropout import drop
 
 
 class FeedForward(nn.Module):
@@ -32,4 +32,4 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """Transform each position by itself."""
-        return self.w_2(F.dropout(self.w_1(x).relu(), self.dropout, self.training))
+        return self.w_2(drop(self.w_1(x).relu(), self.dropout, self.training))

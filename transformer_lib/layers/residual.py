@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from transformer_lib.config import require_rate
+from transformer_lib.layers.dropout import drop
 from transformer_lib.layers.normalization import make_norm
 
 
@@ -55,5 +55,5 @@ class Residual(nn.Module):
         real: Bool[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Add the sub-layer's output to x."""
-        x = x + F.dropout(output, self.dropout, self.training)
+        x = x + drop(output, self.dropout, self.training)
         return self.norm(x, real) if self.order == "post" else x

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from transformer_lib.config import PAD, ConvS2SConfig
 from transformer_lib.layers.attention import masked_softmax
+from transformer_lib.layers.dropout import drop
 from transformer_lib.layers.embedding import OutputProjection, ScaledEmbedding
 from transformer_lib.layers.masks import AttentionMask, padding_mask
 from transformer_lib.layers.positional import LearnedPositions
@@ -102,7 +103,7 @@ class ConvSeq2Seq(nn.Module):
 
     def drop(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         """Drop out entries in training."""
-        return F.dropout(x, self.config.dropout, self.training)
+        return drop(x, self.config.dropout, self.training)
 
     def encode(self, src: Int[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
         """Read the source: one vector for each of its tokens.

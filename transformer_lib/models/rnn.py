@@ -11,10 +11,10 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from transformer_lib.config import PAD, RNNConfig
 from transformer_lib.layers.attention import AdditiveAttention
+from transformer_lib.layers.dropout import drop
 from transformer_lib.layers.embedding import OutputProjection, ScaledEmbedding
 from transformer_lib.layers.masks import padding_mask
 from transformer_lib.models.seq2seq import Returns, Seq2SeqOutput, check_tokens
@@ -67,7 +67,7 @@ class RecurrentEncoder(nn.Module):
             read = [directions[0](x)[0]]
             if self.n_directions == 2:
                 read.append(reverse_padded(directions[1](reverse_padded(x, real))[0], real))
-            x = F.dropout(torch.cat(read, dim=-1), self.dropout, self.training)
+            x = drop(torch.cat(read, dim=-1), self.dropout, self.training)
         last = (real.sum(dim=1) - 1)[:, None, None].expand(-1, 1, read[0].size(-1))
         ends = [read[0].gather(1, last)[:, 0], *(backward[:, 0] for backward in read[1:])]
         return x, torch.cat(ends, dim=-1)
@@ -118,7 +118,7 @@ class RecurrentSeq2Seq(nn.Module):
 
     def drop(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         """Drop out entries in training."""
-        return F.dropout(x, self.config.dropout, self.training)
+        return drop(x, self.config.dropout, self.training)
 
     def start(self, src: Int[Tensor, "B S"]) -> RNNState:
         """Read the source and set the decoder's first state; without attention, keep nothing else.

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from transformer_lib.config import PAD, ModelConfig
+from transformer_lib.layers.dropout import drop
 from transformer_lib.layers.embedding import OutputProjection, ScaledEmbedding
 from transformer_lib.layers.masks import causal_mask, padding_mask
 from transformer_lib.layers.multihead import KVCache
@@ -56,7 +56,7 @@ class Transformer(nn.Module):
 
     def drop(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """Drop out entries in training."""
-        return F.dropout(x, self.config.dropout, self.training)
+        return drop(x, self.config.dropout, self.training)
 
     def encode(self, src: Int[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
         """Read the source: one vector for each of its tokens.

@@ -1,0 +1,60 @@
+"""Dropout, by counting."""
+
+import math
+
+import pytest
+import torch
+
+from transformer_lib.layers.dropout import drop
+
+N = 400_000
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.999])
+def test_the_share_dropped_is_the_rate(rate):
+    dropped = (drop(torch.ones(N), rate, training=True) == 0).double().mean().item()
+    assert abs(dropped - rate) < 5 * math.sqrt(rate * (1 - rate) / N)
+
+
+def test_entries_are_dropped_independently_of_their_neighbours():
+    dropped = (drop(torch.ones(N), 0.3, training=True) == 0).double()
+    for distance in (1, 2, 3, 4, 8):
+        both = (dropped[distance:] * dropped[:-distance]).mean().item()
+        assert abs(both - 0.09) < 5 * math.sqrt(0.09 * 0.91 / N)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_survivors_are_divided_by_what_is_kept(dtype):
+    x = torch.randn(7, 11, 13, dtype=dtype)
+    found = drop(x, 0.1, training=True)
+    kept = found != 0
+    torch.testing.assert_close(found[kept], x[kept] / 0.9, rtol=1e-6, atol=0)
+    assert found.dtype == dtype
+
+
+def test_bfloat16_keeps_the_factor_exact():
+    x = torch.ones(4, 4, dtype=torch.bfloat16)
+    found = drop(x, 0.3, training=True)
+    assert set(found.flatten().tolist()) <= {0.0, float(torch.tensor(1 / 0.7))}
+
+
+def test_the_gradient_goes_where_the_values_went():
+    x = torch.randn(50, 50, dtype=torch.float64, requires_grad=True)
+    found = drop(x, 0.4, training=True)
+    (gradient,) = torch.autograd.grad(found.sum(), x)
+    torch.testing.assert_close(gradient, (found != 0).double() / 0.6, rtol=1e-7, atol=0)
+
+
+def test_nothing_happens_outside_training_or_at_rate_0():
+    x = torch.randn(3, 3)
+    assert drop(x, 0.5, training=False) is x
+    assert drop(x, 0.0, training=True) is x
+
+
+def test_the_seed_decides():
+    masks = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        masks.append(drop(torch.ones(1001), 0.5, training=True))
+    assert masks[0].equal(masks[1])
+    assert not masks[0].equal(masks[2])
