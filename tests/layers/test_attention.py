@@ -14,6 +14,7 @@ from transformer_lib.evaluation.invariants import (
 )
 from transformer_lib.layers.attention import (
     AdditiveAttention,
+    fused_attention,
     masked_softmax,
     scaled_dot_product_attention,
     windowed_attention,
@@ -30,6 +31,23 @@ def masks(batch, heads, length, width):
     full[..., 0] = True
     forms = [None, full, full[:, :1], full[:1], full[:, :1, :1], full[:1, :1]]
     return [*forms, causal_mask(length)] if length == width else forms
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.bfloat16, 0.03)])
+def test_the_fused_kernel_equals_the_readable_attention(dtype, tolerance):
+    for mask in masks(2, 3, 5, 5):
+        query, key, value = (
+            torch.randn(2, 3, 5, width, dtype=dtype, requires_grad=True) for width in (4, 4, 6)
+        )
+        fused = fused_attention(query, key, value, mask)
+        exact = [t.detach().double().requires_grad_() for t in (query, key, value)]
+        expected, _ = scaled_dot_product_attention(*exact, mask)
+        assert fused.dtype == dtype
+        torch.testing.assert_close(fused.double(), expected, atol=tolerance, rtol=0)
+        gradients = torch.autograd.grad(fused.sum(), (query, key, value))
+        wanted = torch.autograd.grad(expected.sum(), exact)
+        for found, right in zip(gradients, wanted, strict=True):
+            torch.testing.assert_close(found.double(), right, atol=2 * tolerance, rtol=tolerance)
 
 
 @given(batch=size, heads=size, length=size, width=size, d_k=size, d_v=size)

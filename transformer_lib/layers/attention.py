@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from transformer_lib.layers.dropout import drop
 from transformer_lib.layers.masks import AttentionMask, check_mask_shape, check_window
 
 
@@ -35,7 +36,7 @@ def scaled_dot_product_attention(
     # Divide by sqrt(K): a dot product of K unit-variance terms has variance K.
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.size(-1))
     weights = masked_softmax(scores, mask)
-    return F.dropout(weights, dropout) @ value, weights
+    return drop(weights, dropout, training=True) @ value, weights
 
 
 def masked_softmax(
@@ -50,6 +51,28 @@ def masked_softmax(
         check_mask_shape(mask, tuple(scores.shape))
         scores = scores.masked_fill(~mask, -math.inf)
     return scores.softmax(dim=-1)
+
+
+def fused_attention(
+    query: Float[Tensor, "B H T K"],
+    key: Float[Tensor, "B H S K"],
+    value: Float[Tensor, "B H S Dv"],
+    mask: AttentionMask | None = None,
+    dropout: float = 0.0,
+) -> Float[Tensor, "B H T Dv"]:
+    """Return the averaged values alone, from torch's kernel, which never stores the weights.
+
+    Raises:
+        ValueError: the mask is not boolean or does not fit.
+    """
+    if mask is not None:
+        check_mask_shape(mask, (*query.shape[:3], key.size(2)))
+    if query.device.type != "cpu" or query.dtype != torch.bfloat16:
+        return F.scaled_dot_product_attention(query, key, value, mask, dropout)
+    # On a CPU the kernel's backward pass is ten times slower in bfloat16 than in float32.
+    with torch.autocast("cpu", enabled=False):
+        exact = (tensor.float() for tensor in (query, key, value))
+        return F.scaled_dot_product_attention(*exact, mask, dropout).to(query.dtype)
 
 
 def windowed_attention(
@@ -87,7 +110,8 @@ def windowed_attention(
     near_values = F.pad(value, (0, 0, *reach)).unfold(2, size, 1)
     scores = torch.einsum("bhtk,bhtkr->bhtr", query, near_keys) / math.sqrt(query.size(-1))
     weights = masked_softmax(scores, allowed | itself)
-    return torch.einsum("bhtr,bhtvr->bhtv", F.dropout(weights, dropout), near_values), weights
+    kept = drop(weights, dropout, training=True)
+    return torch.einsum("bhtr,bhtvr->bhtv", kept, near_values), weights
 
 
 class AdditiveAttention(nn.Module):

@@ -8,8 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from transformer_lib.config import require_positive, require_rate
-from transformer_lib.layers.attention import scaled_dot_product_attention, windowed_attention
-from transformer_lib.layers.masks import AttentionMask, check_mask_shape, check_window
+from transformer_lib.layers.attention import (
+    fused_attention,
+    scaled_dot_product_attention,
+    windowed_attention,
+)
+from transformer_lib.layers.masks import AttentionMask, check_window
 
 
 class KVCache(NamedTuple):
@@ -95,8 +99,12 @@ class MultiHeadAttention(nn.Module):
         Raises:
             ValueError: neither memory nor cache is given, or the mask does not fit.
         """
-        keys_values = self.extend(cache, memory)
-        heads = self.split(self.w_q(query), self.d_k)
+        if memory is query:  # self-attention: one product instead of three
+            heads, *new = self.project(query, self.w_q, self.w_k, self.w_v)
+            keys_values = append(cache, KVCache(*new))
+        else:
+            (heads,) = self.project(query, self.w_q)
+            keys_values = self.extend(cache, memory)
         output, weights = self.attend(heads, keys_values, mask, need_weights)
         merged = output.transpose(1, 2).flatten(start_dim=2)  # [B, T, H * d_v]
         return AttentionOutput(self.w_o(merged), weights, keys_values)
@@ -111,16 +119,16 @@ class MultiHeadAttention(nn.Module):
             if cache is None:
                 raise ValueError("attention needs a memory or a cache to attend to; both are None")
             return cache
-        new = KVCache(
-            self.split(self.w_k(memory), self.d_k), self.split(self.w_v(memory), self.d_v)
-        )
-        if cache is None:
-            return new
-        return KVCache(*(torch.cat(pair, dim=2) for pair in zip(cache, new, strict=True)))
+        return append(cache, KVCache(*self.project(memory, self.w_k, self.w_v)))
 
-    def split(self, x: Float[Tensor, "B T HK"], width: int) -> Float[Tensor, "B H T {width}"]:
-        """Cut the last axis into heads and bring the heads before the positions."""
-        return x.unflatten(-1, (self.n_heads, width)).transpose(1, 2)
+    def project(
+        self, x: Float[Tensor, "B T D"], *projections: nn.Linear
+    ) -> list[Float[Tensor, "B H T _"]]:
+        """Apply several projections in one product; bring each one's heads before the positions."""
+        weight = torch.cat([projection.weight for projection in projections])
+        widths = [projection.out_features for projection in projections]
+        parts = F.linear(x, weight).split(widths, dim=-1)
+        return [part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in parts]
 
     def attend(
         self,
@@ -136,9 +144,7 @@ class MultiHeadAttention(nn.Module):
             return self.attend_in_window(query, keys_values, mask, dropout, need_weights)
         if need_weights:
             return scaled_dot_product_attention(query, key, value, mask, dropout)
-        if mask is not None:
-            check_mask_shape(mask, (*query.shape[:3], key.size(2)))
-        return F.scaled_dot_product_attention(query, key, value, mask, dropout), None
+        return fused_attention(query, key, value, mask, dropout), None
 
     def attend_in_window(
         self,
@@ -173,6 +179,13 @@ class MultiHeadAttention(nn.Module):
             query, *keys_values, self.window, self.causal_window, mask, dropout
         )
         return output, spread(weights, self.window // 2) if need_weights else None
+
+
+def append(cache: KVCache | None, new: KVCache) -> KVCache:
+    """Put new keys and values behind those of the cache."""
+    if cache is None:
+        return new
+    return KVCache(*(torch.cat(pair, dim=2) for pair in zip(cache, new, strict=True)))
 
 
 def spread(weights: Float[Tensor, "B H T R"], past: int) -> Float[Tensor, "B H T T"]:
