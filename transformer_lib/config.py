@@ -213,10 +213,12 @@ class TrainConfig(Settings):
     steps: int = 1_000
     warmup: int = 4_000
     peak_lr: float | None = None  # None: d_model^-0.5 sets the height (eq. 3)
+    cooldown: float = 0.0  # the share of the steps that brings the rate to 0; not in the paper
     adam_beta1: float = 0.9
     adam_beta2: float = 0.98
     adam_eps: float = 1e-9
     label_smoothing: float = 0.1
+    consistency: float = 0.0  # weight of the difference between two dropouts; not in the paper
     accumulate: int = 1  # micro-batches to one update
     clip_norm: float = 0.0  # 0: gradients are not clipped
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 on CUDA
@@ -236,10 +238,14 @@ class TrainConfig(Settings):
         require_rate(label_smoothing=self.label_smoothing)
         if self.peak_lr is not None and not self.peak_lr > 0:
             raise ValueError(f"peak_lr is {self.peak_lr}; it must be above 0, for example 0.005")
-        if self.clip_norm < 0 or self.patience < 0:
+        if not 0.0 <= self.cooldown <= 1.0:
             raise ValueError(
-                f"clip_norm is {self.clip_norm} and patience {self.patience}; "
-                "neither may be negative"
+                f"cooldown is {self.cooldown}; it is a share of the steps, from 0 to 1"
+            )
+        if min(self.clip_norm, self.patience, self.consistency) < 0:
+            raise ValueError(
+                f"clip_norm is {self.clip_norm}, patience {self.patience} and consistency "
+                f"{self.consistency}; none may be negative"
             )
 
 
@@ -357,16 +363,22 @@ _SMALL = ModelConfig(
 PRESETS: dict[str, RunConfig] = {
     "grammar": RunConfig(  # 1M parameters: in half precision it is small enough to ship
         model=_SMALL.updated(vocab_size=1_500, n_encoder_layers=3, n_decoder_layers=2, dropout=0.0),
-        data=DataConfig(corpus="grammar", n_pairs=150_000, n_pieces=1_500, batch_tokens=2_048),
+        data=DataConfig(corpus="grammar", n_pairs=300_000, n_pieces=1_500, batch_tokens=2_048),
         train=TrainConfig(
-            steps=3_750, warmup=400, peak_lr=3e-3, label_smoothing=0.0, evaluate_every=250
+            steps=10_000,
+            warmup=400,
+            peak_lr=3e-3,
+            cooldown=0.5,
+            label_smoothing=0.0,
+            evaluate_every=500,
+            average=3,
         ),
         decode=DecodeConfig(),
     ),
     "multi30k": RunConfig(
         model=_SMALL,
         data=DataConfig(corpus="multi30k", n_pieces=4_000, lowercase=True),
-        train=TrainConfig(steps=3_600, warmup=1_000, peak_lr=5e-3),
+        train=TrainConfig(steps=7_800, warmup=1_000, peak_lr=5e-3, cooldown=0.3),
         decode=DecodeConfig(beam_size=5, length_penalty=1.0),
     ),
     "base": RunConfig(

@@ -131,14 +131,14 @@ def test_a_loss_that_is_not_finite_stops_training_and_is_not_saved(
 ):
     config = configuration(steps=20, log_every=5, evaluate_every=evaluate_every)
     run = RunFolder.create(tmp_path / "run", config)
-    correct, updates = update.token_nll, []
+    correct, updates = update.projected_nll, []
 
-    def poisoned(logits, targets, smoothing=0.0):
-        sums = correct(logits, targets, smoothing)
-        updates.append(smoothing)  # validation does not come through here
+    def poisoned(*arguments):
+        sums = correct(*arguments)
+        updates.append(sums.nll)  # validation does not come through here
         return sums._replace(loss=sums.loss * math.nan) if len(updates) == bad_step else sums
 
-    monkeypatch.setattr(update, "token_nll", poisoned)
+    monkeypatch.setattr(update, "projected_nll", poisoned)
     with pytest.raises(FloatingPointError) as caught:
         train_tiny(config, run)
     line = str(caught.value)

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from transformer_lib.config import PAD
-from transformer_lib.training.loss import token_nll
+from transformer_lib.training import loss as loss_module
+from transformer_lib.training.loss import projected_nll, token_nll
 
 
 def example(n: int = 40, v: int = 11) -> tuple[torch.Tensor, torch.Tensor]:
@@ -83,3 +84,61 @@ def test_the_best_prediction_under_smoothing_is_not_certainty():
 
     best = 1 - smoothing + smoothing / v
     assert loss(best) < min(loss(best - 0.01), loss(best + 0.01), loss(0.9999))
+
+
+@pytest.mark.parametrize("at_once", [1, 50, 2**21])  # logits: a row, a few rows, all at a time
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_projected_loss_equals_the_plain_one(monkeypatch, at_once, smoothing):
+    monkeypatch.setitem(loss_module.LOGITS_AT_ONCE, "cpu", at_once)
+    _, targets = example()
+    hidden = torch.randn(1, 40, 6, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(11, 6, dtype=torch.float64, requires_grad=True)
+    expected = token_nll(hidden[0] @ weight.T, targets, smoothing)
+    ours = projected_nll(hidden, weight, targets, smoothing)
+    torch.testing.assert_close(ours, expected, rtol=1e-12, atol=0)
+    gradients = [torch.autograd.grad(3.0 * x.loss, (hidden, weight)) for x in (ours, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("consistency", [0.0, 2.5])
+def test_the_projected_loss_has_the_gradient_of_its_values(consistency):
+    hidden = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(7, 3, dtype=torch.float64, requires_grad=True)
+    targets = torch.tensor([1, PAD, 3, 6, 3])
+    assert torch.autograd.gradcheck(
+        lambda h, w: projected_nll(h, w, targets, 0.1, consistency).loss, (hidden, weight)
+    )
+
+
+def test_half_precision_is_in_the_products_alone():
+    _, targets = example(n=400, v=100)
+    hidden, weight = torch.randn(1, 400, 16), torch.randn(100, 16, requires_grad=True)
+    half = hidden.bfloat16().requires_grad_()
+    ours = projected_nll(half, weight, targets, 0.1)
+    logits = half[0].float() @ weight.bfloat16().float().T
+    assert ours.loss.dtype == torch.float32
+    assert ours.loss.item() == pytest.approx(token_nll(logits, targets, 0.1).loss.item(), rel=1e-3)
+    ours.loss.backward()
+    assert (half.grad.dtype, weight.grad.dtype) == (torch.bfloat16, torch.float32)
+
+
+def test_consistency_adds_the_divergence_between_two_passes():
+    _, targets = example()
+    hidden, weight = torch.randn(2, 40, 6).double(), torch.randn(11, 6).double()
+    logits = hidden @ weight.T
+    plain = [token_nll(part, targets, 0.1) for part in logits]
+    found = projected_nll(hidden, weight, targets, 0.1, consistency=2.5)
+    first, second = (torch.distributions.Categorical(logits=part) for part in logits)
+    both_ways = torch.distributions.kl_divergence(first, second)
+    both_ways = (both_ways + torch.distributions.kl_divergence(second, first)) / 2
+    expected = sum(x.loss for x in plain) / 2 + 2.5 * both_ways[targets != PAD].sum()
+    torch.testing.assert_close(found.loss, expected)
+    torch.testing.assert_close(found.nll, sum(x.nll for x in plain) / 2)
+
+
+def test_equal_passes_are_consistent():
+    _, targets = example()
+    hidden, weight = torch.randn(1, 40, 6).double(), torch.randn(11, 6).double()
+    twice = projected_nll(hidden.repeat(2, 1, 1), weight, targets, 0.1, consistency=100.0)
+    once = projected_nll(hidden, weight, targets, 0.1)
+    torch.testing.assert_close(twice, once)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from transformer_lib.config import TrainConfig
-from transformer_lib.training.schedule import noam, schedule, warmup_to_peak
+from transformer_lib.training.schedule import cool_down, noam, schedule, warmup_to_peak
 
 
 @pytest.mark.parametrize("step", [1, 2, 3_999, 4_000, 4_001, 100_000])
@@ -36,6 +36,26 @@ def test_a_named_peak_is_the_same_curve_at_another_height():
 def test_the_settings_choose_between_the_two():
     assert schedule(TrainConfig(warmup=10), 64)(7) == noam(7, 64, 10)
     assert schedule(TrainConfig(warmup=10, peak_lr=0.1), 64)(7) == warmup_to_peak(7, 0.1, 10)
+
+
+def test_the_cool_down_is_a_straight_line_to_zero_after_the_last_step():
+    factors = [cool_down(step, 100, 0.4) for step in range(1, 101)]
+    assert factors[:60] == [1.0] * 60
+    assert factors[60:] == pytest.approx([k / 41 for k in range(40, 0, -1)])
+
+
+def test_the_settings_turn_the_cool_down_on():
+    plain = schedule(TrainConfig(steps=100, warmup=10), 64)
+    cooled = schedule(TrainConfig(steps=100, warmup=10, cooldown=0.4), 64)
+    ratios = [cooled(step) / plain(step) for step in range(1, 101)]
+    assert ratios == pytest.approx([cool_down(step, 100, 0.4) for step in range(1, 101)])
+    assert plain(100) == noam(100, 64, 10)  # none unless asked for
+
+
+@pytest.mark.parametrize("cooldown", [-0.1, 1.1])
+def test_a_cool_down_longer_than_the_training_is_refused(cooldown):
+    with pytest.raises(ValueError, match=f"cooldown is {cooldown}"):
+        TrainConfig(steps=100, cooldown=cooldown)
 
 
 def test_step_zero_is_refused():

@@ -203,7 +203,8 @@ class Trainer:
         sums = torch.zeros(3, device=self.world.device)
         for batch in self.valid_batches:
             precision, device = self.config.precision, self.world.device
-            logits, targets = update.predict(self.model, self.model, batch, precision, device)
+            hidden, targets = update.read(self.model, batch, precision, device)
+            logits = self.model.logits(hidden[0].to(self.model.output.weight.dtype))
             right = logits.argmax(dim=-1).eq(targets).sum()
             n_tokens = torch.tensor(targets.numel(), device=device)
             sums += torch.stack([token_nll(logits, targets).nll, right, n_tokens])

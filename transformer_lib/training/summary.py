@@ -19,7 +19,8 @@ def describe(run: RunFolder) -> str:
         "text": f"{source}, {data.n_pieces:,} pieces{', lowercased' if data.lowercase else ''}",
         "model": describe_model(config.model),
         "training": f"{train.steps:,} steps of {data.batch_tokens * train.accumulate:,} tokens, "
-        f"warm-up {train.warmup:,}, label smoothing {train.label_smoothing:g}, seed {train.seed}",
+        f"warm-up {train.warmup:,}, cool-down {train.cooldown:.0%}, "
+        f"label smoothing {train.label_smoothing:g}, seed {train.seed}",
         "search": f"beam {decode.beam_size}, length penalty {decode.length_penalty:g} "
         f"({decode.penalty})",
         **describe_progress(run, metrics),

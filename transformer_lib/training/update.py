@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformer_lib.config import BOS, EOS, PAD, TrainConfig
 from transformer_lib.data.batching import Batch
 from transformer_lib.training.distributed import World
-from transformer_lib.training.loss import token_nll
+from transformer_lib.training.loss import projected_nll
 
 
 def adam(model: nn.Module, config: TrainConfig) -> torch.optim.Adam:
@@ -68,29 +68,28 @@ def idle(batch: Batch) -> Batch:
     )
 
 
-def predict(
-    wrapped: nn.Module, model: nn.Module, batch: Batch, precision: str, device: torch.device
-) -> tuple[Float[Tensor, "N V"], Int[Tensor, " N"]]:
-    """Return logits and targets of the N real target positions of a batch.
+def read(
+    wrapped: nn.Module, batch: Batch, precision: str, device: torch.device, passes: int = 1
+) -> tuple[Float[Tensor, "P N D"], Int[Tensor, " N"]]:
+    """Return the hidden states and the targets of the N real target positions of a batch.
 
     Args:
         wrapped: the model, or what exchanges its gradients between processes.
-        model: the model itself.
         batch: on the host, where the models check its values.
         precision: as in `TrainConfig`.
         device: where the model lies.
+        passes: read the batch so many times; the passes differ in their dropout.
     """
     batch = idle(batch) if batch.tgt_out.size(0) == 0 else batch
     # Found on the host: on the device, the host would have to wait for their number.
     real = to_device(batch.tgt_out.flatten().ne(PAD).nonzero().flatten(), device)
     src, tgt_in, tgt_out = (to_device(t, device) for t in (batch.src, batch.tgt_in, batch.tgt_out))
     with autocast(precision, device):
-        hidden = wrapped(src, tgt_in, returns="hidden")
-        # The largest product of a small model: spare it the padding.
-        logits = model.logits(hidden.flatten(0, 1).index_select(0, real))
-    # bfloat16 has three digits, too few for a sum of log-probabilities.
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return logits, tgt_out.flatten().index_select(0, real)
+        hidden = wrapped(src.repeat(passes, 1), tgt_in.repeat(passes, 1), returns="hidden")
+        hidden = hidden.to(torch.bfloat16) if torch.is_autocast_enabled(device.type) else hidden
+    # The product with the vocabulary is the largest of a small model: spare it the padding.
+    hidden = hidden.view(passes, tgt_in.numel(), -1).index_select(1, real)
+    return hidden, tgt_out.flatten().index_select(0, real)
 
 
 def add_gradients(
@@ -114,8 +113,10 @@ def add_gradients(
     for i, batch in enumerate(micro_batches):
         is_last = i + 1 == len(micro_batches)
         with nullcontext() if is_last else world.no_sync(wrapped):
-            predicted = predict(wrapped, model, batch, config.precision, world.device)
-            loss, nll = token_nll(*predicted, config.label_smoothing)
+            passes = 2 if config.consistency else 1
+            hidden, targets = read(wrapped, batch, config.precision, world.device, passes)
+            weight, smoothing = model.output.weight, config.label_smoothing
+            loss, nll = projected_nll(hidden, weight, targets, smoothing, config.consistency)
             # DDP divides by the number of processes; undo it.
             (loss * (world.size / n_tokens)).backward()
         sums += torch.stack([loss, nll]).detach()
