@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.installed
 PAGE := _build/html/index.html
 
 # No progress bars in outputs; see CONTRIBUTING.md.
@@ -13,7 +15,7 @@ EMULATED := ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE ONEDNN_MAX_CPU_ISA=S
 NBVAL := $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout 300 -n 2 --dist loadscope -q chapters
 
 .DEFAULT_GOAL := help
-.PHONY: help book test unit check-notebooks check-notebooks-elsewhere notebooks results lint clean
+.PHONY: help book test unit check-notebooks check-notebooks-elsewhere notebooks results bench bench-table lint clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-26s %s\n", $$1, $$2}'
@@ -24,7 +26,13 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else \
 	  f"Python {v[0]}.{v[1]} is too old; this needs 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[book,test,bench]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[book,test]' -c constraints.txt
+	@touch $@
+
+# The peers bring a hundred packages that nothing else needs.
+$(BENCH_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[bench,test]' -c constraints.txt
 	@touch $@
 
 book: $(STAMP) ## build the HTML book and print the file to open
@@ -47,6 +55,13 @@ notebooks: $(STAMP) ## run every notebook and store its outputs
 
 results: $(STAMP) ## repeat the long runs of chapters/experiments (hours)
 	@for script in $(wildcard chapters/experiments/*.py); do echo $$script; $(BIN)/python $$script || exit 1; done
+
+bench: $(BENCH_STAMP) ## measure ours and peers side by side on one core (a quarter of an hour; see benchmarks/)
+	$(BENCH_VENV)/bin/pytest -q -m 'not slow' tests/test_benchmarks.py
+	$(BENCH_VENV)/bin/python -m benchmarks.run
+
+bench-table: $(STAMP) ## print what the last make bench measured
+	$(BIN)/python -m benchmarks.table
 
 lint: $(STAMP) ## ruff, and the workflows against their schema
 	$(BIN)/ruff check .
