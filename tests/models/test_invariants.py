@@ -1,5 +1,6 @@
 """What every model family promises, over random shapes, in train and eval, with dropout 0."""
 
+import itertools
 from functools import cache
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from transformer_lib.config import BOS, PAD, ConvS2SConfig, ModelConfig, RNNConfig
 from transformer_lib.evaluation import invariants
 from transformer_lib.models import build_model
-from transformer_lib.models.seq2seq import Seq2Seq, reorder
+from transformer_lib.models.seq2seq import Seq2Seq, State
 from transformer_lib.models.transformer import Transformer
 
 SMALL = {"vocab_size": 11, "d_model": 8, "dropout": 0.0}
@@ -100,38 +101,54 @@ def test_everything_is_reachable_in_one_pass(name, batch, length, width):
         invariants.assert_attention_weights(weights, past, atol=1e-12)
 
 
+def tensors(state) -> list[torch.Tensor]:
+    """Return every tensor of a state, however deep."""
+    parts = (tensors(part) if isinstance(part, tuple) else [part] for part in state)
+    return list(itertools.chain.from_iterable(parts))
+
+
 @family
-def test_a_state_is_a_named_tuple_of_batch_first_tensors(name):
-    """A beam is reordered by index_select: sentence 2 twice, 0 once, 1 dropped."""
+def test_a_state_is_reordered_as_a_beam_moves(name):
+    """Sentence 2 twice, 0 once, 1 dropped; then the same again, from there."""
     model = make(FAMILIES[name]).eval()
     assert isinstance(model, Seq2Seq)
-    src, tgt = sentences(3, 3, 5)
+    src, tgt = sentences(3, 5, 5)
     order = torch.tensor([2, 0, 2])
     state = model.start(src)
+    assert isinstance(state, State)
     for position in range(2):
         _, state = model.step(tgt[:, position], state)
-    assert all(isinstance(t, torch.Tensor) and t.size(0) == 3 for t in state)
-    assert all(hasattr(state, field) for field in state._fields)
-    picked, _ = model.step(tgt[order, 2], reorder(state, order))
+    picked, moved = model.step(tgt[order, 2], state.reorder(order))
     kept, after = model.step(tgt[:, 2], state)
     invariants.assert_close("reordered", picked, kept[order])
-    assert after is not state
+    again, last = torch.tensor([1, 1, 0, 2, 1]), order[[1, 1, 0, 2, 1]]
+    picked, _ = model.step(tgt[last, 3], moved.reorder(again))
+    kept, _ = model.step(tgt[:, 3], after)
+    invariants.assert_close("reordered twice", picked, kept[last])
 
 
 @family
-def test_step_leaves_the_old_state_alone(name):
+def test_step_and_reorder_leave_the_old_state_alone(name):
     model = make(FAMILIES[name]).eval()
     src, tgt = sentences(2, 3, 4)
     state = model.start(src)
-    before = [tensor.clone() for tensor in state]
+    before = [tensor.clone() for tensor in tensors(state)]
+    model.step(tgt[:, 0], state.reorder(torch.tensor([1, 1])))
     model.step(tgt[:, 0], state)
-    assert all(torch.equal(a, b) for a, b in zip(before, state, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(before, tensors(state), strict=True))
 
 
 def test_without_attention_the_state_does_not_grow_with_the_source():
     model = make(FAMILIES["lstm without attention"])
-    sizes = {sum(t.numel() for t in model.start(torch.full((1, n), 5))) for n in (1, 5, 50)}
-    assert len(sizes) == 1
+    states = [model.start(torch.full((1, n), 5)) for n in (1, 5, 50)]
+    assert len({sum(t.numel() for t in tensors(state)) for state in states}) == 1
+
+
+def test_the_hypotheses_of_a_sentence_share_its_memory():
+    model = make(FAMILIES["post-norm"])
+    state = model.start(sentences(2, 3, 4)[0])
+    wide = state.reorder(torch.tensor([0, 0, 0, 1, 1, 1]))
+    assert wide.memory is state.memory
 
 
 def test_an_encoder_without_positions_does_not_know_the_order():

@@ -17,11 +17,11 @@ from transformer_lib.decoding.hypothesis import (
     check_search,
     length_divisor,
     length_limit,
-    next_logits,
+    next_log_probs,
     no_log_prob,
     no_output,
 )
-from transformer_lib.models.seq2seq import Seq2Seq, reorder
+from transformer_lib.models.seq2seq import Seq2Seq
 
 
 class Beams(NamedTuple):
@@ -82,7 +82,7 @@ def beam_search(
         found = best_continuations(beams, logits, len(src), beam_size)
         goes_on = results.take(found, beams.tokens, beam_size)
         beams, rows = advance(beams, found, goes_on)
-        state = reorder(state, rows)
+        state = state.reorder(rows)
     return results.ranked()
 
 
@@ -97,10 +97,9 @@ def best_continuations(
     beams: Beams, logits: Float[Tensor, "R V"], n_sentences: int, beam_size: int
 ) -> Continuations:
     """Return the `beam_size` most probable continuations of each sentence."""
-    allowed, normaliser = next_logits(logits)
     # No more than beam_size continuations of one hypothesis can be among the best of its sentence.
-    best, token = allowed.topk(min(beam_size, logits.size(1)), dim=-1)
-    log_prob = beams.log_prob[:, None] + (best - normaliser[:, None])
+    best, token = next_log_probs(logits).topk(min(beam_size, logits.size(1)), dim=-1)
+    log_prob = beams.log_prob[:, None] + best
 
     width = int(beams.place.max()) + 1
     grid = log_prob.new_full((n_sentences, width, best.size(1)), -torch.inf)

@@ -11,11 +11,11 @@ from transformer_lib.decoding.hypothesis import (
     Hypothesis,
     check_search,
     length_limit,
-    next_logits,
+    next_log_probs,
     no_log_prob,
     no_output,
 )
-from transformer_lib.models.seq2seq import Seq2Seq, reorder
+from transformer_lib.models.seq2seq import Seq2Seq
 
 
 @torch.no_grad()
@@ -42,16 +42,15 @@ def greedy(model: Seq2Seq, src: Int[Tensor, "B S"], extra_length: int = 50) -> l
     log_prob = no_log_prob(len(src), src.device)
     while len(sentence):
         logits, state = model.step(tokens[:, -1], state)
-        allowed, normaliser = next_logits(logits)
-        best, token = allowed.max(dim=-1)
-        log_prob = log_prob + (best - normaliser)
+        best, token = next_log_probs(logits).max(dim=-1)
+        log_prob = log_prob + best
         tokens = torch.cat([tokens, token[:, None]], dim=1)
         stops = token.eq(EOS) | limit[sentence].eq(tokens.size(1) - 1)
         if stops.any():
             record(outputs, sentence[stops], tokens[stops, 1:], log_prob[stops])
             rows = (~stops).nonzero().flatten()
             sentence, tokens, log_prob = sentence[rows], tokens[rows], log_prob[rows]
-            state = reorder(state, rows)
+            state = state.reorder(rows)
     return outputs
 
 

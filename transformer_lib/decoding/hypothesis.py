@@ -82,13 +82,13 @@ def no_log_prob(n_rows: int, device: torch.device) -> Float[Tensor, " N"]:
     return torch.zeros(n_rows, dtype=dtype, device=device)
 
 
-def next_logits(logits: Float[Tensor, "B V"]) -> tuple[Float[Tensor, "B V"], Float[Tensor, " B"]]:
-    """Return the logits of what may come next, and the log of what they are normalised by.
+def next_log_probs(logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
+    """Return the log-probabilities of what may come next.
 
     PAD and BOS are never generated, but the model's probabilities are left as they are: what it
     gave to those two is lost, not spread over the rest.
     """
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    normaliser = logits.logsumexp(dim=-1)
-    never = torch.tensor([PAD, BOS], device=logits.device)
-    return logits.index_fill(-1, never, -torch.inf), normaliser
+    precise = torch.promote_types(logits.dtype, torch.float32)
+    log_probs = logits.log_softmax(dim=-1, dtype=precise)
+    log_probs[:, [PAD, BOS]] = -torch.inf
+    return log_probs

@@ -18,7 +18,7 @@ from transformer_lib.layers.dropout import drop
 from transformer_lib.layers.embedding import OutputProjection, ScaledEmbedding
 from transformer_lib.layers.masks import AttentionMask, padding_mask
 from transformer_lib.layers.positional import LearnedPositions
-from transformer_lib.models.seq2seq import Returns, Seq2SeqOutput, check_tokens
+from transformer_lib.models.seq2seq import Returns, Seq2SeqOutput, check_tokens, pick
 
 HALF = math.sqrt(0.5)  # a sum of two terms of equal variance, times this, keeps the variance
 
@@ -31,6 +31,10 @@ class ConvS2SState(NamedTuple):
     memory: Float[Tensor, "B S D"]
     values: Float[Tensor, "B S D"]
     memory_mask: Bool[Tensor, "B 1 1 S"]
+
+    def reorder(self, index: Int[Tensor, " N"]) -> "ConvS2SState":
+        """Return the rows at `index`, in that order."""
+        return pick(self, index)
 
 
 class GatedConvolution(nn.Module):

@@ -5,12 +5,11 @@ The same layers read a whole target at once, in training, or one token and a cac
 
 from typing import NamedTuple
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from transformer_lib.config import ModelConfig
 from transformer_lib.layers.feedforward import FeedForward
-from transformer_lib.layers.masks import AttentionMask
 from transformer_lib.layers.multihead import KVCache
 from transformer_lib.layers.normalization import make_norm
 from transformer_lib.models.encoder import make_attention, make_residual
@@ -23,6 +22,31 @@ class DecoderLayerOutput(NamedTuple):
     self_weights: Float[Tensor, "B H T T"] | None
     cross_weights: Float[Tensor, "B H T S"] | None
     cache: KVCache
+
+
+class SharedRows(NamedTuple):
+    """Which hypotheses share a source, so that they can look at it together, as its queries do."""
+
+    sentence: Int[Tensor, " R"]  # of each row
+    place: Int[Tensor, " R"]  # among the rows of its sentence
+    shape: tuple[int, int]  # sentences, and the most rows that one of them has
+
+    @classmethod
+    def of(cls, sentence: Int[Tensor, " R"], n_sentences: int) -> "SharedRows":
+        """Number the rows of each sentence."""
+        same = sentence[:, None] == sentence
+        place = same.tril(-1).sum(dim=1)
+        return cls(sentence, place, (n_sentences, int(place.max()) + 1))
+
+    def gather(self, x: Float[Tensor, "R 1 D"]) -> Float[Tensor, "B P D"]:
+        """Lay the rows of a sentence side by side; where it has fewer, zeros."""
+        grid = x.new_zeros(*self.shape, x.size(-1))
+        grid[self.sentence, self.place] = x[:, 0]
+        return grid
+
+    def scatter(self, grid: Float[Tensor, "B P D"]) -> Float[Tensor, "R 1 D"]:
+        """Bring them back into rows."""
+        return grid[self.sentence, self.place][:, None]
 
 
 class DecoderLayer(nn.Module):
@@ -40,12 +64,15 @@ class DecoderLayer(nn.Module):
         x: Float[Tensor, "B T D"],
         memory: KVCache,
         self_mask: Bool[Tensor, "#B #H #T P"] | None = None,
-        memory_mask: AttentionMask | None = None,
+        memory_mask: Bool[Tensor, "#M #H #Q S"] | None = None,
         cache: KVCache | None = None,
         real: Bool[Tensor, "B T"] | None = None,
         need_weights: bool = False,
+        rows: SharedRows | None = None,
     ) -> DecoderLayerOutput:
         """Read target vectors behind those of the cache; `memory` is the source, already projected.
+
+        With `rows`, x has one position, and several of its rows may share a sentence of `memory`.
 
         Raises:
             ValueError: a mask does not fit.
@@ -55,8 +82,9 @@ class DecoderLayer(nn.Module):
         own = self.self_attention(normed, normed, self_mask, cache, need_weights)
         x = around_self.leave(x, own.output, real)
         normed = around_cross.enter(x, real)
-        cross = self.cross_attention(normed, None, memory_mask, memory, need_weights)
-        x = around_cross.leave(x, cross.output, real)
+        asking = rows.gather(normed) if rows else normed
+        cross = self.cross_attention(asking, None, memory_mask, memory, need_weights)
+        x = around_cross.leave(x, rows.scatter(cross.output) if rows else cross.output, real)
         x = around_ff(x, self.feed_forward, real)
         return DecoderLayerOutput(x, own.weights, cross.weights, own.cache)
 
@@ -79,10 +107,11 @@ class Decoder(nn.Module):
         x: Float[Tensor, "B T D"],
         memory: tuple[KVCache, ...],
         self_mask: Bool[Tensor, "#B #H #T P"] | None = None,
-        memory_mask: AttentionMask | None = None,
+        memory_mask: Bool[Tensor, "#M #H #Q S"] | None = None,
         caches: tuple[KVCache | None, ...] | None = None,
         real: Bool[Tensor, "B T"] | None = None,
         need_weights: bool = False,
+        rows: SharedRows | None = None,
     ) -> tuple[Float[Tensor, "B T D"], tuple[DecoderLayerOutput, ...]]:
         """Return the hidden states and what each layer returned.
 
@@ -93,7 +122,7 @@ class Decoder(nn.Module):
         for layer, source, cache in zip(
             self.layers, memory, caches or [None] * len(self.layers), strict=True
         ):
-            output = layer(x, source, self_mask, memory_mask, cache, real, need_weights)
+            output = layer(x, source, self_mask, memory_mask, cache, real, need_weights, rows)
             x = output.x
             outputs.append(output)
         return x if self.final_norm is None else self.final_norm(x, real), tuple(outputs)

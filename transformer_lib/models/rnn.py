@@ -17,7 +17,7 @@ from transformer_lib.layers.attention import AdditiveAttention
 from transformer_lib.layers.dropout import drop
 from transformer_lib.layers.embedding import OutputProjection, ScaledEmbedding
 from transformer_lib.layers.masks import padding_mask
-from transformer_lib.models.seq2seq import Returns, Seq2SeqOutput, check_tokens
+from transformer_lib.models.seq2seq import Returns, Seq2SeqOutput, check_tokens, pick
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -30,6 +30,10 @@ class RNNState(NamedTuple):
     memory: Float[Tensor, "B S D"]
     keys: Float[Tensor, "B S D"]
     memory_mask: Bool[Tensor, "B 1 1 S"]
+
+    def reorder(self, index: Int[Tensor, " N"]) -> "RNNState":
+        """Return the rows at `index`, in that order."""
+        return pick(self, index)
 
 
 def reverse_padded(x: Float[Tensor, "B S D"], real: Bool[Tensor, "B S"]) -> Float[Tensor, "B S D"]:

@@ -26,9 +26,17 @@ class Seq2SeqOutput(NamedTuple):
 
 @runtime_checkable
 class State(Protocol):
-    """A named tuple of tensors whose first axis is the batch; each model defines its own."""
+    """What generation remembers: a row for each hypothesis. Each model defines its own.
 
-    def __iter__(self): ...
+    A state is never changed: `step` and `reorder` return new ones.
+    """
+
+    def reorder(self, index: Int[Tensor, " N"]) -> "State":
+        """Return the state of the rows at `index`, in that order: how a beam search moves.
+
+        A row may be picked several times or not at all.
+        """
+        ...
 
 
 @runtime_checkable
@@ -64,12 +72,9 @@ class Seq2Seq(Protocol):
         ...
 
 
-def reorder(state, index: Int[Tensor, " N"]):
-    """Return the state of the sentences at `index`, in that order: how a beam search moves.
-
-    A sentence may be picked several times or not at all, so N may differ from B.
-    """
-    return type(state)(*(tensor.index_select(0, index) for tensor in state))
+def pick(tensors: tuple[Tensor, ...], index: Int[Tensor, " N"]) -> tuple[Tensor, ...]:
+    """Return the rows at `index` of every tensor of a named tuple."""
+    return type(tensors)(*(tensor.index_select(0, index) for tensor in tensors))
 
 
 def check_tokens(name: str, tokens: Tensor, vocab_size: int) -> None:

@@ -12,19 +12,26 @@ from transformer_lib.layers.embedding import OutputProjection, ScaledEmbedding
 from transformer_lib.layers.masks import causal_mask, padding_mask
 from transformer_lib.layers.multihead import KVCache
 from transformer_lib.layers.positional import LearnedPositions, NoPositions, SinusoidalPositions
-from transformer_lib.models.decoder import Decoder, DecoderLayerOutput
+from transformer_lib.models.decoder import Decoder, DecoderLayerOutput, SharedRows
 from transformer_lib.models.encoder import Encoder
-from transformer_lib.models.seq2seq import Returns, Seq2SeqOutput, check_tokens
+from transformer_lib.models.seq2seq import Returns, Seq2SeqOutput, check_tokens, pick
 
 
 class TransformerState(NamedTuple):
-    """What generation remembers: each layer's keys and values, of the target and of the source."""
+    """What generation remembers: every layer's keys and values of the target and of the source.
 
-    self_keys: Float[Tensor, "B L H T K"]
-    self_values: Float[Tensor, "B L H T Dv"]
-    memory_keys: Float[Tensor, "B L H S K"]
-    memory_values: Float[Tensor, "B L H S Dv"]
+    The source's are there once for each sentence, however many hypotheses (rows) it has.
+    """
+
+    sentence: Int[Tensor, " R"]  # that each row translates
+    caches: tuple[KVCache, ...]  # of the target so far, [R, H, T, K]
+    memory: tuple[KVCache, ...]  # of the source, [B, H, S, K]
     memory_mask: Bool[Tensor, "B 1 1 S"]
+
+    def reorder(self, index: Int[Tensor, " N"]) -> "TransformerState":
+        """Return the rows at `index`, in that order; nothing of the source moves."""
+        caches = tuple(pick(cache, index) for cache in self.caches)
+        return self._replace(sentence=self.sentence[index], caches=caches)
 
 
 class Transformer(nn.Module):
@@ -114,27 +121,27 @@ class Transformer(nn.Module):
             ValueError: the tokens are no batch of sentences (see `check_tokens`).
         """
         memory = self.decoder.project(self.encode(src))
-        keys, values = (torch.stack(tensors, dim=1) for tensors in zip(*memory, strict=True))
-        nothing = keys[:, :, :, :0], values[:, :, :, :0]
-        return TransformerState(*nothing, keys, values, padding_mask(src))
+        sentence = torch.arange(len(src), device=src.device)
+        nothing = tuple(KVCache(key[:, :, :0], value[:, :, :0]) for key, value in memory)
+        return TransformerState(sentence, nothing, memory, padding_mask(src))
 
     def step(
-        self, tokens: Int[Tensor, " B"], state: TransformerState
-    ) -> tuple[Float[Tensor, "B V"], TransformerState]:
+        self, tokens: Int[Tensor, " R"], state: TransformerState
+    ) -> tuple[Float[Tensor, "R V"], TransformerState]:
         """Read one more target token; return the logits of the next and the longer state.
 
         Raises:
             ValueError: learned positions end here.
         """
         hidden, layers = self.decoder(
-            self.embed_tgt(tokens[:, None], start=state.self_keys.size(3)),
-            unstack(state.memory_keys, state.memory_values),
+            self.embed_tgt(tokens[:, None], start=state.caches[0].key.size(2)),
+            state.memory,
             memory_mask=state.memory_mask,
-            caches=unstack(state.self_keys, state.self_values),
+            caches=state.caches,
+            rows=SharedRows.of(state.sentence, len(state.memory_mask)),
         )
-        caches = zip(*(layer.cache for layer in layers), strict=True)
-        keys, values = (torch.stack(tensors, dim=1) for tensors in caches)
-        return self.logits(hidden[:, 0]), state._replace(self_keys=keys, self_values=values)
+        caches = tuple(layer.cache for layer in layers)
+        return self.logits(hidden[:, 0]), state._replace(caches=caches)
 
 
 def make_positions(config: ModelConfig) -> nn.Module:
@@ -148,13 +155,6 @@ def make_positions(config: ModelConfig) -> nn.Module:
     if config.positions == "learned":
         return LearnedPositions(config.max_length, config.d_model)
     return NoPositions()
-
-
-def unstack(
-    keys: Float[Tensor, "B L H S K"], values: Float[Tensor, "B L H S Dv"]
-) -> tuple[KVCache, ...]:
-    """Return each layer's keys and values."""
-    return tuple(KVCache(*pair) for pair in zip(keys.unbind(1), values.unbind(1), strict=True))
 
 
 def pack(
