@@ -18,6 +18,7 @@ FLOORS = [
     {"models"},
     {"training", "decoding", "evaluation", "figures"},
     {"recipe", "translator"},
+    {"scoring"},
     {"cli"},
     {"__main__"},
 ]

@@ -13,6 +13,7 @@ from tiny_translator import SETTINGS, tiny_run, write_text
 
 from transformer_lib import cli
 from transformer_lib.training import files
+from transformer_lib.translator import SHIPPED
 
 TRAIN = ("train", "--src", "text.en", "--tgt", "text.de", "--run", "new",
          *[word for setting in SETTINGS for word in ("--set", setting)])  # fmt: skip
@@ -84,6 +85,18 @@ WRONG = {
     "a setting of training": ((*TRANSLATE, "--set", "train.steps=5", "a"), 1, ["cannot be changed after training"]),
     "scores of different lengths": (("score", "text.en", "short"), 1, ["20 lines", "has 1;"]),
     "scores of nothing": (("score", "empty", "empty2"), 1, ["0 translations and 0 references"]),
+    "a run without weights": (("score", "--run", "bare"), 1, ["bare has no weights yet; train it first", "train --run bare"]),
+    "translating without weights": (("translate", "--run", "bare", "a"), 1, ["bare has no weights yet"]),
+    "no run to score": (("score", "--run", "other"), 1, ["other holds no run"]),
+    "a misspelt split": (("score", "--run", SHIPPED, "--split", "odinary"), 1, ["no split 'odinary'", "'ordinary'", "known: valid, ordinary,"]),
+    "a test split of the user's own files": (("score", "--run", "run", "--split", "test"), 1, ["files has no split 'test'", "known: valid"]),
+    "several splits for one file": (("score", "--run", SHIPPED, "--out", "out.txt"), 1, ["out.txt can hold one split", "--split", "longer"]),
+    "figures into no folder": (("score", "--run", "run", "--json", "gone/out"), 1, ["no folder gone"]),
+    "a run and two files": (("score", "--run", "run", "text.en", "text.de"), 2, ["not both"]),
+    "a split of no run": (("score", "--split", "valid"), 2, ["--run"]),
+    "nothing to score": (("score",), 2, ["HYP and REF", "--run"]),
+    "half of what to score": (("score", "text.en"), 2, ["HYP and REF"]),
+    "training settings in scoring": (("score", "--run", "run", "--set", "train.steps=5"), 1, ["cannot be changed after training"]),
     "a missing reference": (("score", "text.en", "gone"), 1, ["gone", "No such file"]),
     # The call itself
     "a misspelt command": (("trian",), 2, ["No such command 'trian'"]),
@@ -107,6 +120,8 @@ def prepared(tmp_path_factory):
     shutil.copytree(tiny_run(), folder / "run")
     (folder / "other").mkdir()
     (folder / "other" / "letter.txt").write_text("mine")
+    skip = shutil.ignore_patterns("checkpoints", "model.safetensors")
+    shutil.copytree(tiny_run(), folder / "bare", ignore=skip)
     (folder / "garbled").mkdir()
     (folder / "garbled" / "config.json").write_text("{")
     spoil(folder)

@@ -146,6 +146,22 @@ def test_score_prints_what_sacrebleu_counts(call, tmp_path):
     assert "tok:13a" in out
 
 
+def test_score_translates_and_scores_a_run(call, run, tmp_path):
+    out, figures = tmp_path / "out.txt", tmp_path / "figures.json"
+    code, told, err = call("score", "--run", run, "--out", out, "--json", figures)
+    assert (code, err) == (0, "")
+    assert "your validation text, by which settings were chosen" in told
+    assert "valid: 1 sentences" in told
+    assert "exact match 100.00%" in told
+    assert "beam 4, length penalty 0.6 (gnmt)" in told
+    assert out.read_text(encoding="utf-8") == "Der Vogel gewinnt.\n"
+    written = json.loads(figures.read_text(encoding="utf-8"))
+    assert written["splits"]["valid"]["exact_match"] == 100
+    assert written["decode"]["beam_size"] == 4
+    code, told, _ = call("score", "--run", run, "--split", "valid", "--set", "decode.beam_size=1")
+    assert "beam 1" in told
+
+
 def test_info_tells_what_a_run_is_and_how_it_went(call, run):
     code, out, _ = call("info", run)
     assert code == 0

@@ -8,5 +8,6 @@ Read in this order; imports only ever go down this list.
 3. `models`: seq2seq (what all models share), encoder, decoder, transformer (3.1); rnn (1),
    convs2s (2).
 4. `training` (5), `decoding` (6.1), `evaluation` (6), `figures`.
-5. `recipe` (from settings to a trained run), `translator`, `cli`: the pieces put together.
+5. `recipe` (from settings to a trained run), `translator`, `scoring`, `cli`: the pieces put
+   together.
 """

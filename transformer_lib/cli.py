@@ -5,6 +5,8 @@ Only this file knows about arguments, standard streams and exit codes; the work 
 
 import contextlib
 import dataclasses
+import functools
+import json
 import logging
 import os
 import sys
@@ -259,8 +261,8 @@ def write_page(translator: "Translator", sentence: str | None, path: Path) -> No
 
 @app.command()
 def score(
-    hyp: Annotated[Path, typer.Argument(help="Translations, one on a line.")],
-    ref: Annotated[Path, typer.Argument(help="References, line by line.")],
+    hyp: Annotated[Path | None, typer.Argument(help="Translations, one on a line.")] = None,
+    ref: Annotated[Path | None, typer.Argument(help="References, line by line.")] = None,
     other: Annotated[
         Path | None, typer.Option(help="Another system's translations: is the difference real?")
     ] = None,
@@ -272,8 +274,43 @@ def score(
             "Multi30k protocol; count it as it is.",
         ),
     ] = False,
+    run: Annotated[
+        Path | None, typer.Option(help="Translate and score the test splits of this run's corpus.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="With --run: this split only, e.g. valid.", metavar="NAME")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="With --run: write the translations of one split here.")
+    ] = None,
+    json_: Annotated[
+        Path | None, typer.Option("--json", help="With --run: write the figures here.")
+    ] = None,
+    set_: Set = None,
 ) -> None:
-    """Score translations against references: BLEU, chrF, exact match, with signatures."""
+    """Score translations against references, or a run on its own test splits.
+
+    BLEU, chrF and exact match, with signatures; for the built-in grammar also how well attention
+    aligns words. Two ways: score HYP REF, or score --run runs/grammar
+    """
+    if run:
+        if hyp or other or tokenised:
+            raise UsageError("give HYP and REF, or --run, not both")
+        return score_run(run, split, out, json_, set_ or [])
+    if split or out or json_ or set_:
+        raise UsageError("--split, --out, --json and --set say how to score a run; name it: --run")
+    if not (hyp and ref):
+        raise UsageError("give HYP and REF, two files; or --run and the folder of a run")
+    return score_files(hyp, ref, other, tokenised)
+
+
+def score_files(hyp: Path, ref: Path, other: Path | None, tokenised: bool) -> None:
+    """Print the scores of one or two files of translations.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: the files do not have as many lines as one another.
+    """
     from transformer_lib.data.parallel_text import read_lines
     from transformer_lib.evaluation import bleu
 
@@ -288,6 +325,56 @@ def score(
         print(f"{path}\n{bleu.score(lines, references, tokenised)}")
     if other:
         print(f"paired bootstrap\n{bleu.compare(*systems.values(), references, tokenised)}")
+
+
+def score_run(
+    run: Path, split: str | None, out: Path | None, json_: Path | None, assignments: list[str]
+) -> None:
+    """Translate the test splits of a run's corpus, with progress, and print the scores of each.
+
+    Raises:
+        OSError: the text cannot be read, or a file not written.
+        ValueError: no such run or split, no weights, or several splits for one file.
+    """
+    from transformer_lib import scoring
+    from transformer_lib.data.streams import check_writable, whole_file
+    from transformer_lib.translator import Translator, with_decode
+
+    for path, what in ((out, "translations"), (json_, "figures")):
+        if path:
+            check_writable(path, what)
+    translator = Translator.load(run)
+    decode = with_decode(translator.config, assignments)
+    translator.config = dataclasses.replace(translator.config, decode=decode)
+    data, figures = translator.config.data, {}
+    names = scoring.splits_to_score(data, split)
+    if out and len(names) > 1:
+        raise ValueError(f"{out} can hold one split; add --split and one of {', '.join(names)}")
+    print(f"{run}, beam {decode.beam_size}, "
+          f"length penalty {decode.length_penalty:g} ({decode.penalty})")  # fmt: skip
+    print(scoring.note(data, names))
+    layer = scoring.best_layer(translator)
+    for name in names:
+        found = scoring.score_split(translator, name, layer, progress_bar(name))
+        print(found, flush=True)
+        figures[name] = found.figures()
+    if out:
+        with whole_file(out) as file:
+            file.writelines(f"{line}\n" for line in found.translations)
+    if json_:
+        figures = {"corpus": data.corpus, "decode": decode.to_dict(), "splits": figures}
+        with whole_file(json_) as file:
+            json.dump(figures, file, indent=1)
+            file.write("\n")
+
+
+def progress_bar(name: str):
+    """Return what shows how far one split is and how long it still takes, on a terminal only."""
+    from rich.console import Console
+    from rich.progress import track
+
+    told = {"description": name, "console": Console(stderr=True), "transient": True}
+    return functools.partial(track, **told, disable=not sys.stderr.isatty())
 
 
 @app.command()

@@ -16,7 +16,7 @@ from transformer_lib.decoding.beam import beam_search
 from transformer_lib.decoding.greedy import greedy
 from transformer_lib.decoding.hypothesis import Hypothesis, length_divisor
 from transformer_lib.models import build_model
-from transformer_lib.training.checkpoint import load_weights
+from transformer_lib.training.checkpoint import checkpoints, load_weights
 from transformer_lib.training.distributed import pick_device
 from transformer_lib.training.run import RunFolder
 
@@ -80,6 +80,11 @@ class Translator:
                 "'python -m transformer_lib train' and name its folder, --run runs/grammar"
             )
         folder = RunFolder.open(SHIPPED if run is None else run)
+        if not (folder.weights_path.exists() or checkpoints(folder.checkpoint_folder)):
+            raise ValueError(
+                f"{folder.path} has no weights yet; train it first: "
+                f"python -m transformer_lib train --run {folder.path}"
+            )
         tokenizer = Tokenizer.load(folder.tokenizer_path)
         model = build_model(folder.config.model)
         load_weights(model, folder.averaged_weights(), str(folder.path))

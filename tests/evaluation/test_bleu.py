@@ -3,7 +3,7 @@ from collections import Counter
 
 import pytest
 
-from transformer_lib.evaluation.bleu import compare, exact_match, score
+from transformer_lib.evaluation.bleu import compare, exact_match, interval, score
 
 REFERENCES = ["der alte Mann sieht den Hund .", "ein Kind spielt im roten Haus heute ."] * 6
 CLOSE = ["der alte Mann sieht einen Hund .", "ein Kind spielt im roten Haus ."] * 6
@@ -74,9 +74,17 @@ def test_paired_bootstrap_tells_a_real_difference_from_none():
     assert "bs:200" in same.signature
 
 
+def test_the_interval_is_that_of_the_paired_bootstrap_and_nothing_where_all_lines_are_right():
+    hypotheses = CLOSE[:5] + REFERENCES[5:]
+    expected = compare(hypotheses, FAR, REFERENCES, tokenised=True).baseline_interval
+    assert interval(hypotheses, REFERENCES, tokenised=True) == pytest.approx(expected, rel=0.15)
+    assert expected > 1
+    assert interval(REFERENCES, REFERENCES) == 0
+
+
 @pytest.mark.parametrize(("hypotheses", "references"), [(["a"], ["a", "b"]), ([], [])])
 def test_lines_that_do_not_match_are_refused(hypotheses, references):
-    for call in (score, exact_match):
+    for call in (score, exact_match, interval):
         with pytest.raises(
             ValueError, match=f"{len(hypotheses)} translations and {len(references)} ref"
         ):

@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from io import BufferedIOBase
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from transformer_lib.data.parallel_text import AnyPath, decoded
 
+Line = TypeVar("Line")
 CHUNK = 1000  # lines of a file at a time
 
 
-def chunks(lines: Iterable[str], size: int = CHUNK) -> Iterator[list[str]]:
-    """Yield the lines in lists of `size`; the last may be shorter."""
+def chunks(lines: Iterable[Line], size: int = CHUNK) -> Iterator[list[Line]]:
+    """Yield the lines, or whatever there is one of for each, in lists of `size` or less."""
     lines = iter(lines)
     while chunk := list(islice(lines, size)):
         yield chunk

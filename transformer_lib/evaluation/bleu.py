@@ -4,6 +4,7 @@ Scores are comparable only with equal signatures. The paper's own 27.3 and 28.4 
 tokenised text with compounds split, so no score from here compares with them.
 """
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,13 +15,15 @@ class Scores(NamedTuple):
     bleu: float
     bleu_signature: str
     length_ratio: float  # hypothesis to reference, in BLEU's tokens; below 1 BLEU is penalised
+    reference_length: int  # in BLEU's tokens
     chrf: float
     chrf_signature: str
     exact_match: float  # share of lines that equal their reference, outer white space apart
 
     def __str__(self) -> str:
         return (
-            f"BLEU {self.bleu:.2f}  ({self.bleu_signature}; length ratio {self.length_ratio:.3f})\n"
+            f"BLEU {self.bleu:.2f}  ({self.bleu_signature}; length ratio {self.length_ratio:.3f} "
+            f"to {self.reference_length:,} tokens)\n"
             f"chrF {self.chrf:.2f}  ({self.chrf_signature})\n"
             f"exact match {self.exact_match:.2f}%"
         )
@@ -65,6 +68,7 @@ def score(hypotheses: Sequence[str], references: Sequence[str], tokenised: bool 
         counted.score,
         str(bleu.get_signature()),
         counted.sys_len / counted.ref_len if counted.ref_len else 0.0,
+        counted.ref_len,
         letters.score,
         str(chrf.get_signature()),
         exact_match(hypotheses, references),
@@ -83,6 +87,28 @@ def chrf_metric():
     from sacrebleu.metrics import CHRF
 
     return CHRF()
+
+
+def interval(
+    hypotheses: Sequence[str], references: Sequence[str], tokenised: bool = False
+) -> float:
+    """Return half the width of the 95% interval of BLEU, by bootstrap over sentences (Koehn 2004).
+
+    Args:
+        hypotheses: see `score`.
+        references: see `score`.
+        tokenised: see `score`.
+
+    Raises:
+        ValueError: another number of lines, or none.
+    """
+    check_lines(hypotheses, references)
+    metric = bleu_metric(tokenised)
+    counted = metric.corpus_score(hypotheses, [references], n_bootstrap=1000)
+    told = json.loads(
+        counted.format(signature=metric.get_signature().format(), is_json=True, width=4)
+    )
+    return told["confidence_var"]
 
 
 def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> float:

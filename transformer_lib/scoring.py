@@ -1,0 +1,163 @@
+"""How good is a run? Its corpus has splits for that: translate them and count (section 6.1)."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from transformer_lib.config import BOS, DataConfig, nearest
+from transformer_lib.data.batching import pad
+from transformer_lib.data.corpus import VALID, load_pairs, load_split, splits_of
+from transformer_lib.data.grammar import Pair
+from transformer_lib.data.streams import chunks
+from transformer_lib.evaluation import bleu
+from transformer_lib.evaluation.alignment import (
+    NO_WORD,
+    Alignment,
+    alignment_error_rate,
+    merge_pieces,
+    strongest,
+    words_of_pieces,
+)
+from transformer_lib.translator import Translator
+
+Track = Callable[[list[list[str]]], Iterable[list[str]]]
+
+
+class AlignmentScore(NamedTuple):
+    """The alignment error rate of one decoder layer's cross-attention, its heads averaged."""
+
+    error_rate: float
+    layer: int  # counted from 1
+    n_layers: int
+
+    def __str__(self) -> str:
+        return (
+            f"alignment error rate {self.error_rate:.3f}  (cross-attention of decoder layer "
+            f"{self.layer} of {self.n_layers}, the best on validation; mean over heads)"
+        )
+
+
+class SplitScore(NamedTuple):
+    """One split, what the run made of it, and how good that is."""
+
+    name: str
+    translations: list[str]
+    scores: bleu.Scores
+    alignment: AlignmentScore | None
+
+    def __str__(self) -> str:
+        title = f"{self.name}: {len(self.translations):,} sentences"
+        return "\n".join([title, str(self.scores), *([str(self.alignment)] * bool(self.alignment))])
+
+    def figures(self) -> dict[str, Any]:
+        """Return the figures as plain values, without the translations."""
+        alignment = self.alignment._asdict() if self.alignment else None
+        return {
+            "n": len(self.translations), **self.scores._asdict(), "alignment": alignment
+        }  # fmt: skip
+
+
+def splits_to_score(data: DataConfig, named: str | None = None) -> list[str]:
+    """Return the test splits of a corpus, validation where it has none, or the one that is named.
+
+    Raises:
+        ValueError: there is no such split.
+    """
+    known = [VALID, *splits_of(data)]
+    if named and named not in known:
+        hint = nearest(named, known)
+        told = hint if hint.startswith("known") else f"{hint} known: {', '.join(known)}"
+        raise ValueError(f"{data.corpus} has no split {named!r} to score; {told}")
+    return [named] if named else known[1:] or known
+
+
+def note(data: DataConfig, names: Sequence[str]) -> str:
+    """Return what one should know about the scores of a corpus before quoting them, if anything."""
+    if data.corpus == "multi30k" and data.lowercase:
+        return (
+            "text: lowercased and tokenised (.lc.norm.tok), pieces joined, counted as it is, as in "
+            "published scores; no cased score, since this model writes lower case only"
+        )
+    if data.corpus == "multi30k":
+        return "text: cased and not tokenised; published scores are lowercased and tokenised"
+    case = ", lowercased on both sides" if data.lowercase else ""
+    if data.corpus == "files" and VALID in names:
+        return (
+            f"text: your validation text{case}, by which settings were chosen, so expect less of "
+            "new text; score that with: score HYP REF"
+        )
+    return f"text: as generated{case}"
+
+
+def score_split(
+    translator: Translator, name: str, layer: int | None = None, track: Track = iter
+) -> SplitScore:
+    """Translate one split of a run's corpus and score it.
+
+    Args:
+        translator: the run, which knows its corpus and how to search.
+        name: one of `splits_to_score`.
+        layer: whose attention is compared with the gold alignment, as `best_layer` returns it.
+        track: takes the sentences in groups and gives them back one by one, to show progress.
+
+    Raises:
+        OSError: the text cannot be read.
+        ValueError: there is no such split, or its text is refused.
+    """
+    data, size = translator.config.data, 2 * translator.config.decode.batch_size
+    text = load_split(data, name)
+    groups = track(list(chunks(text.src, size)))
+    translations = [line for group in groups for line in translator.translate(group)]
+    tokenised = data.corpus == "multi30k" and data.lowercase
+    scores = bleu.score(translations, text.tgt, tokenised)
+    if layer is None:
+        return SplitScore(name, translations, scores, None)
+    rates = error_rate_by_layer(translator, load_pairs(data, name))
+    alignment = AlignmentScore(rates[layer], layer + 1, len(rates))
+    return SplitScore(name, translations, scores, alignment)
+
+
+def best_layer(translator: Translator) -> int | None:
+    """Return the decoder layer whose attention aligns validation best, from 0; None without gold.
+
+    Only the grammar has gold alignments, and only models with cross-attention align.
+    """
+    if translator.config.data.corpus != "grammar":
+        return None
+    rates = error_rate_by_layer(translator, load_pairs(translator.config.data, VALID))
+    return rates.index(min(rates)) if rates else None
+
+
+def error_rate_by_layer(translator: Translator, pairs: Sequence[Pair]) -> list[float]:
+    """Return the alignment error rate of each decoder layer; none without cross-attention.
+
+    The decoder is given the reference, since the gold alignment is of its words. A word's attention
+    is where the decoder looks when it predicts the word.
+    """
+    found = [
+        layers
+        for group in chunks(pairs, translator.config.decode.batch_size)
+        for layers in alignments(translator, group)
+    ]
+    gold = [pair.alignment for pair in pairs]
+    return [alignment_error_rate(layer, gold) for layer in zip(*found, strict=True)]
+
+
+@torch.no_grad()
+def alignments(translator: Translator, pairs: Sequence[Pair]) -> list[list[Alignment]]:
+    """Return for each pair what each decoder layer aligns, from one forward pass."""
+    src = translator.encode([pair.src for pair in pairs])
+    tgt = translator.encode([pair.tgt for pair in pairs])
+    shifted = pad([[BOS, *ids[:-1]] for ids in tgt])
+    device, labels = translator.device, translator.tokenizer.labels
+    output = translator.model(pad(src).to(device), shifted.to(device), returns="all")
+    layers = [weights.mean(dim=1).cpu() for weights in output.cross_weights]
+    found = []
+    for row, pair in enumerate(pairs):
+        # The last piece is EOS, which belongs to no word.
+        tgt_words = [*words_of_pieces(labels(tgt[row][:-1]), pair.tgt_words), NO_WORD]
+        src_words = [*words_of_pieces(labels(src[row][:-1]), pair.src_words), NO_WORD]
+        mine = [layer[row, : len(tgt[row]), : len(src[row])] for layer in layers]
+        found.append([strongest(merge_pieces(part, tgt_words, src_words)) for part in mine])
+    return found
