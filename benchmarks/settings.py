@@ -29,7 +29,7 @@ class Sizes(NamedTuple):
     typed: int  # sentences typed at the command line
 
 
-FULL = Sizes(3, 300, 5, 15.0, 400, 100, 20)
+FULL = Sizes(3, 300, 3, 12.0, 400, 100, 20)
 QUICK = Sizes(1, 5, 1, 0.1, 8, 2, 2)
 
 
