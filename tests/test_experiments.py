@@ -1,0 +1,146 @@
+"""The scripts that make the book's long runs, with settings that take seconds; and one in full."""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_translator import NOUNS, SETTINGS, VERBS
+
+from transformer_lib.data import multi30k as files
+
+CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
+sys.path.insert(0, str(CHAPTERS))
+from experiments import grammar_translator, multi30k  # noqa: E402
+
+TINY = [word for setting in SETTINGS for word in ("--set", setting)]
+
+
+@pytest.fixture
+def captions(monkeypatch, tmp_path):
+    """A Multi30k of 20 sentences in each split."""
+    monkeypatch.setenv("TRANSFORMER_LIB_CACHE", str(tmp_path / "cache"))
+    hashes = {}
+    for split in ("train", "val", "test_2016_flickr"):
+        for language in ("en", "de"):
+            lines = [
+                f"the {noun} {verb} ." if language == "en" else f"der {NOUNS[noun]} {VERBS[verb]} ."
+                for noun in NOUNS
+                for verb in VERBS
+            ]
+            name = files.name_of(split, language, True)
+            content = "".join(f"{line.lower()}\n" for line in lines).encode()
+            path = tmp_path / "cache" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            hashes[name] = hashlib.sha256(content).hexdigest()
+    monkeypatch.setattr(files, "SHA256", hashes)
+
+
+@pytest.mark.usefixtures("captions")
+def test_captions_are_trained_chosen_on_val_and_scored_by_the_protocol(tmp_path, monkeypatch):
+    run = tmp_path / "mine"
+    command = ["--run", str(run), "--into", str(tmp_path)]
+    multi30k.main([*command, *TINY, "--set", "train.average=1"])
+    result = json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))
+    assert result["steps"] == 80
+    assert [record["step"] for record in result["curve"]] == [20, 40, 40, 60, 80, 80]
+    assert result["command"].startswith("python chapters/experiments/multi30k.py --run mine --set ")
+    assert str(tmp_path) not in json.dumps(result)
+    assert len(result["validation"]) == 5
+    best = max(scores["bleu"] for scores in result["validation"])
+    chosen = result["chosen_on_validation"]
+    (first, *_) = [scores for scores in result["validation"] if scores["bleu"] == best]
+    assert all(chosen[name] == first[name] for name in ("penalty", "length_penalty"))
+    test = result["test_2016"]
+    assert test["reference_length"] == 80
+    assert "tok:none" in test["bleu_signature"]
+    assert test["bleu"] > 50
+    assert test["exact_match"] > 50
+    assert 0 < result["padding_share"] < 0.5
+    assert len(result["examples"]) == 10
+    example = result["examples"][0]
+    assert example["source"].startswith("the ")
+    assert example["reference"].startswith("der ")
+    # A finished run is scored again, and not trained.
+    monkeypatch.setattr("transformer_lib.recipe.train_run", None)
+    multi30k.main(command)
+    again = json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))
+    assert (again["test_2016"], again["curve"]) == (test, result["curve"])
+
+
+def test_the_length_penalty_is_chosen_on_val_alone(monkeypatch):
+    """A test score that would choose another one makes no difference."""
+    asked = []
+
+    class Fake:
+        config = multi30k.PRESETS["multi30k"]
+        model = type("Model", (), {"parameters": lambda self: []})()
+
+        def translate(self, lines, decode):
+            asked.append((lines[0], decode.penalty, decode.length_penalty))
+            good = "a b c d e" if (decode.penalty, decode.length_penalty) == ("gnmt", 1.5) else "a"
+            return [good for _ in lines]
+
+    monkeypatch.setattr(multi30k.Translator, "load", lambda path: Fake())
+    texts = {
+        split: multi30k.ParallelText([split], ["a b c d e"]) for split in ("valid", "test_2016")
+    }
+    monkeypatch.setattr(multi30k, "load_split", lambda data, split: texts[split])
+    run = type("Run", (), {"path": None})()
+    found = multi30k.scored(run)
+    assert [line for line, *_ in asked] == ["valid"] * 5 + ["test_2016"]
+    assert asked[-1][1:] == ("gnmt", 1.5)
+    assert found["chosen_on_validation"]["length_penalty"] == 1.5
+
+
+def test_a_run_of_another_corpus_is_refused():
+    with pytest.raises(ValueError, match="a run of grammar, not of multi30k"):
+        multi30k.settings(None, ["data.corpus=grammar"])
+
+
+def grammar(folder, *assignments):
+    """Run the grammar's command in a folder; return its result."""
+    sets = [word for assignment in assignments for word in ("--set", assignment)]
+    grammar_translator.main(["--into", str(folder), *sets])
+    return json.loads((folder / "grammar_translator.json").read_text(encoding="utf-8"))
+
+
+def test_the_grammars_command_works_with_tiny_settings(tmp_path, monkeypatch):
+    monkeypatch.setattr("transformer_lib.data.corpus.HELD_OUT", 20)
+    small = [s for s in SETTINGS if not s.startswith(("train.steps", "train.eval"))]
+    tiny = ["data.n_pairs=200", "train.steps=4", "train.evaluate_every=2", *small]
+    tiny += ["decode.beam_size=1", "decode.extra_length=5"]
+    result = grammar(tmp_path, *tiny)
+    assert (tmp_path / "pretrained" / "model.safetensors").stat().st_size == result["bytes"]
+    assert list(result["exact_match"]) == ["ordinary", "new_combinations", "deeper", "longer"]
+    assert [record["step"] for record in result["history"]] == [2, 4]
+    seconds = result["seconds"]
+    parts = seconds["prepare"] + seconds["train"] + seconds["score"]
+    assert seconds["total"] == pytest.approx(parts, abs=0.2)
+    assert min(seconds.values()) > 0
+    # A finished run is scored again, and not trained.
+    monkeypatch.setattr("transformer_lib.recipe.train_run", None)
+    again = grammar(tmp_path, *tiny)
+    assert again["exact_match"] == result["exact_match"]
+    assert again["history"] == result["history"]
+
+
+def test_three_minutes_are_counted_from_the_start_of_the_command():
+    history = [
+        {"step": n, "wall_s": 60 * n + 50, "elapsed_s": 60 * n, "exact_match": n,
+         "valid_nll": 0, "accuracy": 0}
+        for n in (1, 2, 3)
+    ]  # fmt: skip
+    seconds = grammar_translator.times(history, 5)
+    assert seconds == {"prepare": 50, "train": 180, "score": 5, "total": 235}
+    found = grammar_translator.nearest_to(180, history, seconds["prepare"])
+    assert (found["step"], found["total_s"]) == (2, 170)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_the_whole_command_makes_a_model_as_good_as_the_one_that_ships(tmp_path):
+    """About 15 minutes on two cores."""
+    assert grammar(tmp_path)["exact_match"]["ordinary"] >= 97
