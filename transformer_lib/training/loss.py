@@ -130,10 +130,9 @@ def loss_and_gradient(
         loss = loss + consistency * divergence.mul(real).sum()
     gradient = log_probs.exp_().sub_(smoothing / vocab_size)
     gradient.scatter_add_(-1, index, gradient.new_full(index.shape, smoothing - 1.0))
-    gradient /= n_passes
     if d_divergence is not None:
-        gradient.add_(d_divergence, alpha=consistency)
-    return torch.stack([loss, nll]), gradient.mul_(real[:, None])
+        gradient.add_(d_divergence, alpha=consistency * n_passes)
+    return torch.stack([loss, nll]), gradient.mul_(real[:, None] / n_passes)
 
 
 def divergence_and_gradient(
