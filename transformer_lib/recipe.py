@@ -13,6 +13,7 @@ from transformer_lib.config import RunConfig
 from transformer_lib.data.batching import Batches, evaluation_batches, padding_share
 from transformer_lib.data.corpus import Corpus, load_corpus
 from transformer_lib.data.pairs import EncodedPairs, encode_pairs
+from transformer_lib.data.resident import ResidentBatches
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.models import build_model
 from transformer_lib.training.checkpoint import checkpoints, step_of
@@ -144,9 +145,13 @@ def train_run(
     torch.manual_seed(config.train.seed)
     model = build_model(config.model)
     progress.say(f"{sum(p.numel() for p in model.parameters()):,} parameters on {world.device}")
+    batches = training_batches(config, pairs, world)
+    if isinstance(batches, ResidentBatches):
+        progress.say(f"the pairs lie on {world.device}; {batches.padding_share():.1%} of each "
+                     "batch is padding")  # fmt: skip
     outcome = train(
         model,
-        Batches(pairs, data.batch_tokens, data.seed, world.rank, world.size),
+        batches,
         evaluation_batches(valid, data.batch_tokens)[world.rank :: world.size],
         config.train,
         config.model.d_model,
@@ -159,6 +164,19 @@ def train_run(
         draw_curve(run)
     world.close()
     return outcome
+
+
+def training_batches(config: RunConfig, pairs: EncodedPairs, world: World) -> Batches:
+    """Return this process's share of the training batches; on CUDA they are resident.
+
+    Not with a batch norm, whose statistics depend on the padding, nor with models that are no
+    Transformer and may read lengths on the host.
+    """
+    data = config.data
+    where = (data.batch_tokens, data.seed, world.rank, world.size)
+    if world.device.type == "cuda" and getattr(config.model, "norm", None) == "layer":
+        return ResidentBatches(pairs, *where, world.device)
+    return Batches(pairs, *where)
 
 
 def trained(

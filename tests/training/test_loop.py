@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from tiny_run import configuration, pairs, stream, tiny_model, train_tiny, valid
+from tiny_run import adder, configuration, pairs, stream, tiny_model, train_tiny, valid
 
 from transformer_lib.config import PAD
 from transformer_lib.data.batching import Batch, collate
@@ -23,7 +23,7 @@ def gradients(micro_batches: list[Batch], **settings) -> dict[str, torch.Tensor]
     """Return the gradient of one update of the tiny model in double precision."""
     config = configuration("model.dropout=0.0", **settings)
     model = tiny_model(config).double()
-    update.add_gradients(model, model, micro_batches, config.train, World())
+    update.add_gradients(model, micro_batches, adder(model, config), World())
     return {name: parameter.grad for name, parameter in model.named_parameters()}
 
 
@@ -175,10 +175,10 @@ def test_a_full_disk_stops_training_with_the_last_checkpoint_intact(tmp_path, mo
 
 def test_clipping_bounds_the_gradient():
     model = tiny_model(configuration())
-    config = configuration().train
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     before = [parameter.detach().clone() for parameter in model.parameters()]
-    update.add_gradients(model, model, [next(stream(configuration()))], config, World())
+    batch = next(stream(configuration()))
+    update.add_gradients(model, [batch], adder(model, configuration()), World())
     update.step(model, optimizer, lr=1.0, clip_norm=0.01)  # moves by the clipped gradient
     moved = sum(
         (old - new).square().sum()

@@ -7,6 +7,7 @@ child's process id, then how it ended.
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from transformer_lib.config import EOS, DataConfig, ModelConfig, RunConfig, Trai
 from transformer_lib.data.batching import Batch, Batches, evaluation_batches
 from transformer_lib.data.pairs import EncodedPairs
 from transformer_lib.models import build_model
+from transformer_lib.training import update
 from transformer_lib.training.distributed import World
 from transformer_lib.training.loop import Outcome, train
 from transformer_lib.training.run import RunFolder
@@ -65,15 +67,25 @@ def valid(rank: int = 0, size: int = 1) -> list[Batch]:
     return evaluation_batches(pairs(20, seed=1), 64)[rank::size]
 
 
+def adder(model: nn.Module, config: RunConfig) -> partial:
+    """Return what adds the gradient of a micro-batch, as the loop has it."""
+    return partial(update.add_gradient, model, model, config.train, torch.device("cpu"))
+
+
 def train_tiny(
-    config: RunConfig, run: RunFolder | None = None, world: World | None = None, **options
+    config: RunConfig,
+    run: RunFolder | None = None,
+    world: World | None = None,
+    batches: Batches | None = None,
+    **options,
 ) -> tuple[nn.Module, Outcome]:
     """Train the tiny model to the end; return it and how training ended."""
     world = world or World()
     model = tiny_model(config)
+    batches = batches or stream(config, world.rank, world.size)
     outcome = train(
-        model, stream(config, world.rank, world.size), valid(world.rank, world.size),
-        config.train, config.model.d_model, run, world, **options,
+        model, batches, valid(world.rank, world.size), config.train, config.model.d_model, run,
+        world, **options,
     )  # fmt: skip
     return model, outcome
 

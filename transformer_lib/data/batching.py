@@ -29,7 +29,8 @@ class Batch(NamedTuple):
     """Sentence pairs padded at the end to rectangles of token ids (int64, on the CPU).
 
     `tgt_in` begins with BOS and `tgt_out` ends with EOS; `tgt_out[:, t]` is what follows
-    `tgt_in[:, t]`. A batch that holds no pair has shape [0, 1] throughout.
+    `tgt_in[:, t]`. A batch that holds no pair has shape [0, 1] throughout. One that is resident
+    (see `data.resident`) lies on the device and may have rows without a target.
     """
 
     src: Int[Tensor, "B S"]
@@ -37,6 +38,7 @@ class Batch(NamedTuple):
     tgt_out: Int[Tensor, "B T"]
     n_tokens: int  # target tokens to predict: EOS counts, padding does not
     n_pairs: int
+    resident: bool = False
 
 
 def pad(rows: Sequence[Sequence[int] | np.ndarray]) -> Int[Tensor, "B T"]:
@@ -126,8 +128,11 @@ class Batches:
         self.pairs, self.batch_tokens, self.seed = pairs, batch_tokens, seed
         self.rank, self.world_size = rank, world_size
         self._digest = pairs.digest
-        self.epoch, self.position = 0, 0  # of the batch to come
-        self._batches = self._epoch(0)
+        self._begin(0, self._epoch(0))
+
+    def _begin(self, epoch: int, batches: list[Rows]) -> None:
+        self.epoch, self.position = epoch, 0  # of the batch to come
+        self._batches = batches
 
     def _epoch(self, epoch: int) -> list[Rows]:
         source = np.random.PCG64([self.seed, epoch])
@@ -144,11 +149,17 @@ class Batches:
 
     def __next__(self) -> Batch:
         if self.position == len(self._batches):
-            self.epoch, self.position = self.epoch + 1, 0
-            self._batches = self._epoch(self.epoch)
-        rows = self._batches[self.position][self.rank :: self.world_size]
+            self._begin(self.epoch + 1, self._epoch(self.epoch + 1))
         self.position += 1
-        return collate(self.pairs, rows)
+        return self.build(self.position - 1)
+
+    def share(self, number: int) -> Rows:
+        """Return the numbers of the pairs of one batch of this epoch that this process gets."""
+        return self._batches[number][self.rank :: self.world_size]
+
+    def build(self, number: int) -> Batch:
+        """Return this process's share of one batch of this epoch."""
+        return collate(self.pairs, self.share(number))
 
     def __len__(self) -> int:
         """Return the number of batches in the present epoch."""
@@ -186,7 +197,8 @@ class Batches:
             raise ValueError(
                 f"the saved data order is at batch {position} of an epoch of {len(batches)}"
             )
-        self.epoch, self.position, self._batches = epoch, position, batches
+        self._begin(epoch, batches)
+        self.position = position
 
 
 def evaluation_batches(pairs: EncodedPairs, batch_tokens: int) -> list[Batch]:

@@ -69,6 +69,16 @@ class EncodedPairs:
         return self._tokens[end - length : end]
 
     @property
+    def tokens(self) -> Int32[np.ndarray, " _"]:
+        """The ids of all pairs, one after the other: source, target, source, target."""
+        return self._tokens
+
+    @property
+    def starts(self) -> Int64[np.ndarray, "N 2"]:
+        """Where in `tokens` each source and target begins."""
+        return self._ends - self._lengths
+
+    @property
     def lengths(self) -> Int64[np.ndarray, "N 2"]:
         """The number of tokens of each source and target."""
         return self._lengths

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -15,7 +16,7 @@ from torch import nn
 
 from transformer_lib.config import TrainConfig
 from transformer_lib.data.batching import Batch
-from transformer_lib.training import checkpoint, update
+from transformer_lib.training import checkpoint, graphs, update
 from transformer_lib.training.checkpoint import Checkpoint, checkpoint_path
 from transformer_lib.training.clock import Clock
 from transformer_lib.training.distributed import World
@@ -78,7 +79,7 @@ def train(
 
     Args:
         model: a `Seq2Seq`; training moves it to its device.
-        batches: this process's share of the training batches, on the host.
+        batches: this process's share of the training batches, on the host or resident.
         valid_batches: this process's share of the validation batches, read at each evaluation;
             may be empty.
         config: how to train.
@@ -122,6 +123,8 @@ class Trainer:
         self.lr = schedule(config, d_model)
         self.wrapped = world.wrap(model)
         self.optimizer = update.adam(model, config)
+        add = partial(update.add_gradient, self.wrapped, model, config, world.device)
+        self.add_gradient = graphs.Recorded(add, model) if graphs.wanted(config, world) else add
         self.standing = Standing()
         self.history: list[dict[str, Any]] = []
         # Loss, likelihood and tokens of every update since the last report.
@@ -167,7 +170,7 @@ class Trainer:
         self.world.seed(config.seed, step)
         self.wrapped.train()
         micro_batches = [next(self.batches) for _ in range(config.accumulate)]
-        sums = update.add_gradients(self.wrapped, self.model, micro_batches, config, self.world)
+        sums = update.add_gradients(self.wrapped, micro_batches, self.add_gradient, self.world)
         update.step(self.model, self.optimizer, self.lr(step), config.clip_norm)
         self.window[(step - 1) % config.log_every] = sums
         self.standing.step = step

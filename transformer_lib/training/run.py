@@ -38,7 +38,7 @@ FILES = (
     "checkpoints", checkpoint.MODEL,
 )  # fmt: skip
 # A run may go on with these changed: none of them alters an update that was made.
-MAY_CHANGE = {"train.steps", "train.patience", "train.device"}
+MAY_CHANGE = {"train.steps", "train.patience", "train.device", "train.graphs"}
 
 
 class RunFolder:

@@ -2,7 +2,7 @@
 
 import ctypes
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -52,7 +52,7 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Non
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """Copy a tensor of the host to the device, without waiting for it on CUDA."""
-    if device.type == "cuda":
+    if device.type == "cuda" and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 
@@ -73,30 +73,53 @@ def read(
 ) -> tuple[Float[Tensor, "P N D"], Int[Tensor, " N"]]:
     """Return the hidden states and the targets of the N real target positions of a batch.
 
+    Of a resident batch it is all positions: the loss leaves out those whose target is PAD.
+
     Args:
         wrapped: the model, or what exchanges its gradients between processes.
-        batch: on the host, where the models check its values.
+        batch: on the host, where the models check its values, or resident.
         precision: as in `TrainConfig`.
         device: where the model lies.
         passes: read the batch so many times; the passes differ in their dropout.
     """
     batch = idle(batch) if batch.tgt_out.size(0) == 0 else batch
-    # Found on the host: on the device, the host would have to wait for their number.
-    real = to_device(batch.tgt_out.flatten().ne(PAD).nonzero().flatten(), device)
     src, tgt_in, tgt_out = (to_device(t, device) for t in (batch.src, batch.tgt_in, batch.tgt_out))
     with autocast(precision, device):
         hidden = wrapped(src.repeat(passes, 1), tgt_in.repeat(passes, 1), returns="hidden")
         hidden = hidden.to(torch.bfloat16) if torch.is_autocast_enabled(device.type) else hidden
+    hidden, targets = hidden.view(passes, tgt_in.numel(), -1), tgt_out.flatten()
+    if batch.resident:  # the host would have to wait to learn where the padding is
+        return hidden, targets
     # The product with the vocabulary is the largest of a small model: spare it the padding.
-    hidden = hidden.view(passes, tgt_in.numel(), -1).index_select(1, real)
-    return hidden, tgt_out.flatten().index_select(0, real)
+    real = to_device(batch.tgt_out.flatten().ne(PAD).nonzero().flatten(), device)
+    return hidden.index_select(1, real), targets.index_select(0, real)
+
+
+def add_gradient(
+    wrapped: nn.Module,
+    model: nn.Module,
+    config: TrainConfig,
+    device: torch.device,
+    batch: Batch,
+    weight: Float[Tensor, ""],
+) -> Float[Tensor, "2"]:
+    """Add the gradient of one micro-batch: that of its summed loss times `weight`.
+
+    Returns:
+        The sums over its target tokens: smoothed loss and likelihood.
+    """
+    hidden, targets = read(wrapped, batch, config.precision, device, 2 if config.consistency else 1)
+    loss, nll = projected_nll(
+        hidden, model.output.weight, targets, config.label_smoothing, config.consistency
+    )
+    (loss * weight).backward()
+    return torch.stack([loss, nll]).detach()
 
 
 def add_gradients(
     wrapped: nn.Module,
-    model: nn.Module,
     micro_batches: Sequence[Batch],
-    config: TrainConfig,
+    add: Callable[[Batch, Float[Tensor, ""]], Float[Tensor, "2"]],
     world: World,
 ) -> Float[Tensor, "3"]:
     """Compute the gradient of the mean loss over every target token of an update.
@@ -104,23 +127,25 @@ def add_gradients(
     Whichever process or micro-batch holds a token, it weighs the same: sums are divided by the
     number of tokens that all of them hold together.
 
+    Args:
+        wrapped: the model, or what exchanges its gradients between processes.
+        micro_batches: this process's share of the update.
+        add: `add_gradient` with all but its last two arguments given.
+        world: the processes that train together.
+
     Returns:
         This process's sums: smoothed loss, likelihood, target tokens.
     """
-    tokens = torch.tensor(float(sum(batch.n_tokens for batch in micro_batches)))
-    n_tokens = world.sum(tokens)
     sums = torch.zeros(2, device=world.device)
+    # Filled in on the device: a copy from the host would wait for it.
+    tokens = sums.new_full((), sum(batch.n_tokens for batch in micro_batches))
+    # DDP divides by the number of processes; undo it.
+    weight = world.size / world.sum(tokens)
     for i, batch in enumerate(micro_batches):
         is_last = i + 1 == len(micro_batches)
         with nullcontext() if is_last else world.no_sync(wrapped):
-            passes = 2 if config.consistency else 1
-            hidden, targets = read(wrapped, batch, config.precision, world.device, passes)
-            weight, smoothing = model.output.weight, config.label_smoothing
-            loss, nll = projected_nll(hidden, weight, targets, smoothing, config.consistency)
-            # DDP divides by the number of processes; undo it.
-            (loss * (world.size / n_tokens)).backward()
-        sums += torch.stack([loss, nll]).detach()
-    return torch.cat([sums, tokens.to(world.device, non_blocking=True)[None]])
+            sums += add(batch, weight)
+    return torch.cat([sums, tokens[None]])
 
 
 def step(model: nn.Module, optimizer: torch.optim.Optimizer, lr: float, clip_norm: float) -> None:
