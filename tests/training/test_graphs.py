@@ -135,11 +135,11 @@ def test_updates_are_recorded_on_one_cuda_device_unless_switched_off(graphs_on, 
     ],
 )
 def test_a_transformer_on_cuda_reads_resident_batches(model, device, expected, monkeypatch):
-    monkeypatch.setattr(recipe, "ResidentBatches", lambda *where: where[-1])
+    on_the_host = ResidentBatches(pairs(9, seed=0), 64, seed=1)
+    monkeypatch.setattr(recipe, "ResidentBatches", lambda *where: on_the_host)
     config = dataclasses.replace(configuration(), model=model)
-    world = World(device=torch.device(device))
-    batches = recipe.training_batches(config, pairs(9, seed=0), world)
-    assert (batches == world.device) is expected
+    batches = recipe.training_batches(config, pairs(9, seed=0), World(device=torch.device(device)))
+    assert (batches is on_the_host) is expected
 
 
 @needs_cuda
