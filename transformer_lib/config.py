@@ -223,7 +223,7 @@ class TrainConfig(Settings):
     clip_norm: float = 0.0  # 0: gradients are not clipped
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 on CUDA
     device: str = "auto"  # auto: cuda, then mps, then cpu
-    graphs: bool = True  # on one CUDA device, replay updates as CUDA graphs; see training.graphs
+    graphs: bool = False  # on one CUDA device, replay updates as CUDA graphs; not yet run on one
     log_every: int = 50
     evaluate_every: int = 200  # validation and a checkpoint
     average: int = 5  # the mean of so many last checkpoints is what translates (6.1)

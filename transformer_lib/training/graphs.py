@@ -29,7 +29,7 @@ WARM_UP = 3  # runs before a recording, so that libraries have set themselves up
 
 
 def wanted(config: TrainConfig, world: World) -> bool:
-    """Whether to record: on one CUDA device, unless `train.graphs` is switched off."""
+    """Whether to record: on one CUDA device, if `train.graphs` asks for it."""
     return config.graphs and world.size == 1 and world.device.type == "cuda"
 
 

@@ -134,6 +134,7 @@ class Trainer:
         """Update, report, evaluate and save until there is a reason to stop."""
         if self.world.device.type == "cpu":
             update.keep_freed_memory()
+            update.keep_few_kernels()
         with self.run.locked() if self.run and self.world.is_main else nullcontext():
             return self.train_alone()
 

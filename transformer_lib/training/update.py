@@ -1,6 +1,7 @@
 """One update of the weights: loss over all target tokens, gradients, Adam (section 5.3)."""
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -156,6 +157,17 @@ def step(model: nn.Module, optimizer: torch.optim.Optimizer, lr: float, clip_nor
         group["lr"] = lr
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+
+
+def keep_few_kernels() -> None:
+    """Have oneDNN, which multiplies bfloat16 on a CPU, keep its last kernels only.
+
+    It would keep one for each of the last 1,024 shapes, some megabytes each, and nearly every batch
+    brings shapes of its own: gigabytes, for hardly a hit. The settings count from its first product
+    on; what the user has set stays.
+    """
+    for cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        os.environ.setdefault(cache, "64")
 
 
 def keep_freed_memory() -> None:
