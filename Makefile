@@ -58,7 +58,7 @@ results: $(STAMP) ## repeat the long runs of chapters/experiments (hours)
 
 bench: $(BENCH_STAMP) ## measure ours and peers side by side on one core (a quarter of an hour; see benchmarks/)
 	$(BENCH_VENV)/bin/pytest -q -m 'not slow' tests/test_benchmarks.py
-	$(BENCH_VENV)/bin/python -m benchmarks.run
+	OMP_NUM_THREADS=1 $(BENCH_VENV)/bin/python -m benchmarks.run
 
 bench-table: $(STAMP) ## print what the last make bench measured
 	$(BIN)/python -m benchmarks.table
