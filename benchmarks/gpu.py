@@ -49,7 +49,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--resume", type=Path, help="the results of an earlier part")
     add("--work", type=Path, default=ROOT / "runs" / "gpu", help="where the runs are kept")
     add("--data", type=Path, help=f"the text; sets {CACHE}")
-    add("--presets", default="published,ours", help="recipes, separated by commas")
+    add("--presets", default="published,multi30k", help="recipes, separated by commas")
     add("--seeds", type=int, default=5, help="trainings of each recipe")
     add("--minutes", type=float, default=8.0, help="how long this part may take")
     add("--tiny", action="store_true", help="a rehearsal; its figures mean nothing")

@@ -382,6 +382,14 @@ PRESETS: dict[str, RunConfig] = {
         train=TrainConfig(steps=7_800, warmup=1_000, peak_lr=5e-3, cooldown=0.3),
         decode=DecodeConfig(beam_size=5, length_penalty=1.0),
     ),
+    "published": RunConfig(  # Transformer-Tiny of Wu et al. (2021), as far as our pieces allow
+        model=_SMALL.updated(vocab_size=10_000, norm_order="post"),
+        data=DataConfig(corpus="multi30k", n_pieces=10_000, lowercase=True),
+        train=TrainConfig(
+            steps=8_000, warmup=2_000, peak_lr=5e-3, accumulate=2, evaluate_every=50, average=10
+        ),
+        decode=DecodeConfig(beam_size=5, length_penalty=1.0, penalty="length"),
+    ),
     "base": RunConfig(
         model=base(),
         data=DataConfig(corpus="files", n_pieces=37_000, batch_tokens=25_000),

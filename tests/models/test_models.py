@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from transformer_lib.config import ConvS2SConfig, ModelConfig, RNNConfig, base, big
+from transformer_lib.config import PRESETS, ConvS2SConfig, ModelConfig, RNNConfig, base, big
 from transformer_lib.models import build_model
 from transformer_lib.models.rnn import RecurrentSeq2Seq, reverse_padded
 from transformer_lib.models.seq2seq import check_tokens
@@ -183,3 +183,8 @@ def test_a_sentence_longer_than_learned_positions_is_refused():
 def test_configurations_that_do_not_fit_together_are_refused(config, message):
     with pytest.raises(ValueError, match=message):
         build_model(config)
+
+
+def test_the_published_recipe_has_the_published_size():
+    """Transformer-Tiny of Wu et al. (2021) has 2.57M parameters, with pieces of their own."""
+    assert n_parameters(PRESETS["published"].model) == pytest.approx(2.57e6, rel=0.02)
