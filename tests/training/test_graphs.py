@@ -175,6 +175,8 @@ def test_an_update_never_waits_for_the_device(graphs_on):
     world = World(device=torch.device("cuda", 0))
     data = (pairs(60, seed=0), config.data.batch_tokens, config.train.seed)
     try:
-        train_tiny(config, world=world, batches=Watched(*data, device=world.device))
+        # A wait raises; see Watched.
+        _, outcome = train_tiny(config, world=world, batches=Watched(*data, device=world.device))
     finally:
         torch.cuda.set_sync_debug_mode("default")
+    assert outcome.step == 24
