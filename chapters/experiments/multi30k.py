@@ -1,6 +1,6 @@
 """A translator of image captions: train on Multi30k, choose on val, score test_2016 once.
 
-    python chapters/experiments/multi30k.py
+    python chapters/experiments/multi30k.py    # over an hour on one core; the result says how long
 
 It trains the preset "multi30k" in runs/multi30k (the same command again goes on; a finished run is
 only scored), chooses the length penalty on val, and scores test_2016 by the protocol of published

@@ -121,10 +121,12 @@ def test_a_state_is_reordered_as_a_beam_moves(name):
     picked, moved = model.step(tgt[order, 2], state.reorder(order))
     kept, after = model.step(tgt[:, 2], state)
     invariants.assert_close("reordered", picked, kept[order])
-    again, last = torch.tensor([1, 1, 0, 2, 1]), order[[1, 1, 0, 2, 1]]
-    picked, _ = model.step(tgt[last, 3], moved.reorder(again))
-    kept, _ = model.step(tgt[:, 3], after)
-    invariants.assert_close("reordered twice", picked, kept[last])
+    # Three hypotheses of sentence 0, two of sentence 2, each with a next token of its own.
+    again, tokens = torch.tensor([1, 1, 0, 2, 1]), torch.tensor([3, 4, 5, 6, 7])
+    together, _ = model.step(tokens, moved.reorder(again))
+    for row, sentence in enumerate(order[again]):
+        alone, _ = model.step(tokens[row : row + 1], after.reorder(sentence[None]))
+        invariants.assert_close(f"row {row} among others", together[row], alone[0])
 
 
 @family
