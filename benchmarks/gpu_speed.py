@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.gpu_flops import matrix_rate, training_flops, wait
 from benchmarks.gpu_runs import FULL, TINY, Figures, Sizes, settings_of, test_text
+from benchmarks.operations import matrix_rate, training_flops, wait
 from benchmarks.peers import torch_nn
 from benchmarks.settings import ROOT
 from benchmarks.training import Enough, Watch

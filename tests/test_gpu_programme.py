@@ -14,8 +14,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import gpu, gpu_programme, gpu_runs, gpu_speed
-from benchmarks.gpu_flops import training_flops
 from benchmarks.gpu_runs import TINY, Unfinished
+from benchmarks.operations import training_flops
 from transformer_lib.config import EOS, ModelConfig
 from transformer_lib.data.pairs import EncodedPairs
 from transformer_lib.models import build_model

@@ -1,7 +1,7 @@
 """Dropout: in training, set entries to 0 at random and scale up the others (section 5.4)."""
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,14 +18,14 @@ def drop(x: Float[Tensor, "*B D"], rate: float, training: bool) -> Float[Tensor,
         return x
     if x.device.type != "cpu":
         return F.dropout(x, rate)
-    # bfloat16 would round the factor, the same way for every survivor.
-    dtype = torch.promote_types(x.dtype, torch.float32)
-    return x * kept(x.shape, rate).to(dtype).mul_(1.0 / (1.0 - rate))
+    # The factor comes last: in a mask of bfloat16 it would be rounded, alike for every survivor.
+    return (x * kept(x.shape, rate, x.dtype)).mul_(1.0 / (1.0 - rate))
 
 
-def kept(shape: torch.Size, rate: float) -> Bool[Tensor, "..."]:
-    """Return True with probability 1 - rate for each entry of `shape`, on the CPU."""
+def kept(shape: torch.Size, rate: float, dtype: torch.dtype) -> Float[Tensor, "..."]:
+    """Return 1 with probability 1 - rate, else 0, for each entry of `shape`, on the CPU."""
     n = shape.numel()
     words = torch.empty((n + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
-    # Four numbers from -32,768 to 32,767 in every word.
-    return (words.view(torch.int16)[:n] >= round(rate * 2**16) - 2**15).view(shape)
+    numbers = words.view(torch.int16)[:n]  # from -32,768 to 32,767, four in every word
+    mask = torch.empty(n, dtype=dtype)
+    return torch.ge(numbers, round(rate * 2**16) - 2**15, out=mask).view(shape)

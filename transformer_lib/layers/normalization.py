@@ -71,11 +71,13 @@ class BatchNorm(nn.Module):
         self, x: Float[Tensor, "B T D"], real: Bool[Tensor, "B T"] | None = None
     ) -> Float[Tensor, "B T D"]:
         """Normalise with the batch's statistics in training, with the running ones in eval."""
+        exact = x.to(torch.promote_types(x.dtype, torch.float32))
         if self.training:
-            mean, variance = self.batch_statistics(x, real if self.masked else None)
+            mean, variance = self.batch_statistics(exact, real if self.masked else None)
         else:
             mean, variance = self.running_mean, self.running_var
-        return (x - mean) / (variance + self.eps).sqrt() * self.gain + self.bias
+        normed = (exact - mean) / (variance + self.eps).sqrt()
+        return (normed * self.gain + self.bias).to(x.dtype)
 
     def batch_statistics(
         self, x: Float[Tensor, "B T D"], real: Bool[Tensor, "B T"] | None

@@ -10,7 +10,7 @@ from torch import Tensor
 from transformer_lib.config import PAD
 
 # How many logits exist at a time: on a CPU about as many as its cache holds.
-LOGITS_AT_ONCE = {"cpu": 2**21, "cuda": 2**28, "mps": 2**26}
+LOGITS_AT_ONCE = {"cpu": 2**20, "cuda": 2**28, "mps": 2**26}
 
 
 class TokenLoss(NamedTuple):
@@ -85,14 +85,16 @@ class ProjectedLoss(torch.autograd.Function):
         cast, d_hidden = weight.to(hidden.dtype), torch.empty_like(hidden)
         d_weight, sums = torch.zeros_like(weight), hidden.new_zeros(2, dtype=precise)
         n_rows = max(1, LOGITS_AT_ONCE[hidden.device.type] // (len(weight) * len(hidden)))
+        share = targets.ne(PAD).to(hidden.dtype)[:, None] / len(hidden)  # of each row in the sums
         for start in range(0, len(targets), n_rows):
             rows = slice(start, start + n_rows)
-            logits = (hidden[:, rows] @ cast.T).to(precise)
+            states = hidden[:, rows].flatten(0, 1)
+            logits = F.linear(states, cast).to(precise).unflatten(0, (len(hidden), -1))
             some, d_logits = loss_and_gradient(logits, targets[rows], smoothing, consistency)
-            d_logits = d_logits.to(hidden.dtype)
+            d_logits = d_logits.to(hidden.dtype).flatten(0, 1)
             sums += some
-            d_hidden[:, rows] = d_logits @ cast
-            d_weight += d_logits.flatten(0, 1).T @ hidden[:, rows].flatten(0, 1)
+            d_hidden[:, rows] = (d_logits @ cast).unflatten(0, (len(hidden), -1)) * share[rows]
+            d_weight += d_logits.T @ (hidden[:, rows] * share[rows]).flatten(0, 1)
         ctx.save_for_backward(d_hidden, d_weight)
         loss, nll = sums.unbind()
         ctx.mark_non_differentiable(nll)
@@ -113,10 +115,11 @@ def loss_and_gradient(
     smoothing: float,
     consistency: float,
 ) -> tuple[Float[Tensor, "2"], Float[Tensor, "P N V"]]:
-    """Return loss and likelihood, summed over the tokens, and the gradient of the loss.
+    """Return loss and likelihood, summed over the tokens, and the gradient of each row's loss.
 
     The gradient of the cross-entropy is what the model predicts minus what is wanted:
-    softmax(logits) - (1 - smoothing) onehot(target) - smoothing / V, and 0 where the target is PAD.
+    softmax(logits) - (1 - smoothing) onehot(target) - smoothing / V. Rows whose target is PAD, and
+    the mean over the passes, are the caller's: it has smaller tensors to multiply.
     """
     n_passes, vocab_size = logits.size(0), logits.size(-1)
     log_probs, real = logits.log_softmax(dim=-1), targets.ne(PAD)
@@ -132,7 +135,7 @@ def loss_and_gradient(
     gradient.scatter_add_(-1, index, gradient.new_full(index.shape, smoothing - 1.0))
     if d_divergence is not None:
         gradient.add_(d_divergence, alpha=consistency * n_passes)
-    return torch.stack([loss, nll]), gradient.mul_(real[:, None] / n_passes)
+    return torch.stack([loss, nll]), gradient
 
 
 def divergence_and_gradient(

@@ -1,4 +1,4 @@
-"""How many operations a training takes, and how fast this machine multiplies matrices."""
+"""What a training costs, counted: operations and memory; and how fast this machine multiplies."""
 
 import time
 
@@ -7,6 +7,8 @@ import torch
 
 from transformer_lib.config import ModelConfig
 from transformer_lib.data.pairs import EncodedPairs
+from transformer_lib.models import build_model
+from transformer_lib.training.loss import LOGITS_AT_ONCE
 
 
 def training_flops(model: ModelConfig, pairs: EncodedPairs, passes: int = 1) -> float:
@@ -38,9 +40,40 @@ def training_flops(model: ModelConfig, pairs: EncodedPairs, passes: int = 1) -> 
     return float(3 * passes * forward.sum() / tgt.sum())
 
 
-def matrix_rate(size: int, device: torch.device, seconds: float) -> float:
-    """Return the operations a second of a large product of random matrices in bfloat16."""
-    a, b = (torch.randn(size, size, device=device).to(torch.bfloat16) for _ in range(2))
+def training_bytes(model: ModelConfig, n_src: int, n_tgt: int) -> int:
+    """Return the memory that an update in float32 needs until its backward pass has begun.
+
+    Each parameter takes 16 bytes: weight, gradient, and Adam's two moments. Of each token the
+    backward pass reads, four bytes a number,
+
+        attention      7D    norm's input and output, queries, keys, values, averages, dropout
+        feed-forward   3D+F  norm's input and output, dropout, the activations
+        cross          5D    as attention; its 2D keys and values are of the source
+        once           3D    dropout of the embedding, the last norm's input and output
+
+    with D = d_model and F = d_ff. To them come two blocks of logits, the loss's own. Numbers that a
+    single operation needs, one for each row, masks and tokens do not count.
+
+    Args:
+        model: pre-norm, with dropout, d_k = d_v = d_model / n_heads and tied embeddings.
+        n_src: source tokens of the batch, padding included.
+        n_tgt: target tokens.
+    """
+    with torch.device("meta"):
+        n_parameters = sum(p.numel() for p in build_model(model).parameters())
+    width, inner = model.d_model, model.d_ff
+    encoder = model.n_encoder_layers * (7 * width + 3 * width + inner) + 3 * width
+    decoder = model.n_decoder_layers * (7 * width + 5 * width + 3 * width + inner) + 3 * width
+    memory = model.n_decoder_layers * 2 * width
+    kept = n_src * (encoder + memory) + n_tgt * decoder
+    return 16 * n_parameters + 4 * kept + 4 * 2 * LOGITS_AT_ONCE["cpu"]
+
+
+def matrix_rate(
+    size: int, device: torch.device, seconds: float, dtype: torch.dtype = torch.bfloat16
+) -> float:
+    """Return the operations a second of a large product of random matrices."""
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     for _ in range(3):
         a @ b
     wait(device)
