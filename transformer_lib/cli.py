@@ -101,12 +101,13 @@ def train(
     On several GPUs: torchrun --nproc_per_node 8 -m -- transformer_lib train ... (mind the --)
     """
     from transformer_lib.recipe import train_run
+    from transformer_lib.training.distributed import is_first_process
 
     config, folder = choose(corpus, src, tgt, preset, run, set_ or [])
     outcome = train_run(config, folder, quiet)
     if outcome.reason == "interrupted":  # what was said of it already is enough
         raise SystemExit(INTERRUPTED)
-    if not quiet and os.environ.get("RANK", "0") == "0":
+    if not quiet and is_first_process():
         print(f"try it: python -m transformer_lib translate --run {folder} 'your sentence'")
 
 

@@ -10,7 +10,7 @@ import torch
 from tiny_run import ENVIRONMENT, configuration, stream, train_tiny, valid
 
 from transformer_lib.training import checkpoint
-from transformer_lib.training.distributed import World
+from transformer_lib.training.distributed import World, is_first_process, launcher
 from transformer_lib.training.run import RunFolder
 
 SETTINGS = ("model.dropout=0.0", "model.tie_embeddings=false", "train.accumulate=2",
@@ -85,3 +85,25 @@ def test_only_one_process_records(two_processes):
     lines = (two_processes.path / "metrics.jsonl").read_text().splitlines()
     steps = [json.loads(line)["step"] for line in lines if "loss" in json.loads(line)]
     assert steps == sorted(set(steps)) == list(range(2, 17, 2))
+
+
+def test_the_record_says_how_many_processes_trained(two_processes):
+    recorded = json.loads((two_processes.path / "environment.json").read_text(encoding="utf-8"))
+    assert recorded["processes"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("environment", "first", "command"),
+    [
+        ({}, True, "python"),
+        ({"RANK": "0", "WORLD_SIZE": "1"}, True, "python"),
+        ({"RANK": "0", "WORLD_SIZE": "2"}, True, "torchrun --nproc-per-node=2"),
+        ({"RANK": "1", "WORLD_SIZE": "2"}, False, "torchrun --nproc-per-node=2"),
+    ],
+)
+def test_a_script_knows_how_it_was_started(monkeypatch, environment, first, command):
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert (is_first_process(), launcher()) == (first, command)

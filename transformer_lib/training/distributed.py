@@ -34,6 +34,17 @@ def pick_device(wanted: str, local_rank: int = 0) -> torch.device:
     return torch.device("cuda", local_rank) if wanted == "cuda" else device
 
 
+def is_first_process() -> bool:
+    """Whether this is the process that speaks and writes; known before and after `World` is."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def launcher() -> str:
+    """Return what starts a script as this one was started, for the record."""
+    n_processes = os.environ.get("WORLD_SIZE", "1")
+    return "python" if n_processes == "1" else f"torchrun --nproc-per-node={n_processes}"
+
+
 @dataclass(frozen=True)
 class World:
     """This process among all that train together. `World()` is one process on the CPU."""

@@ -222,6 +222,7 @@ def environment() -> dict[str, str]:
         "cpu": cpu_model(),
         "cores": str(os.cpu_count()),
         "threads": str(torch.get_num_threads()),
+        "processes": os.environ.get("WORLD_SIZE", "1"),
     }
     if "numpy" in sys.modules:
         values["numpy"] = sys.modules["numpy"].__version__
