@@ -56,9 +56,13 @@ notebooks: $(STAMP) ## run every notebook and store its outputs
 results: $(STAMP) ## repeat the long runs of chapters/experiments (hours)
 	@for script in $(wildcard chapters/experiments/*.py); do echo $$script; $(BIN)/python $$script || exit 1; done
 
-bench: $(BENCH_STAMP) ## measure ours and peers side by side on one core (a quarter of an hour; see benchmarks/)
+bench: $(BENCH_STAMP) ## measure ours and peers side by side, growth, precision, processes (three quarters of an hour; see benchmarks/)
 	$(BENCH_VENV)/bin/pytest -q -m 'not slow' tests/test_benchmarks.py
 	OMP_NUM_THREADS=1 $(BENCH_VENV)/bin/python -m benchmarks.run
+	$(BENCH_VENV)/bin/python -m benchmarks.growth
+	$(BENCH_VENV)/bin/python -m benchmarks.processes
+	$(BENCH_VENV)/bin/python -m benchmarks.breakdown
+	$(BENCH_VENV)/bin/python -m benchmarks.precision
 
 bench-table: $(STAMP) ## print what the last make bench measured
 	$(BIN)/python -m benchmarks.table

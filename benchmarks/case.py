@@ -16,11 +16,11 @@ def pin() -> None:
 def main(kind: str, name: str, *options: str) -> None:
     """Measure and print."""
     pin()
-    from benchmarks import decoding, latency, settings, training  # no thread starts before
+    from benchmarks import decoding, growth, latency, settings, training  # no thread starts before
 
     sizes = settings.QUICK if "--quick" in options else settings.FULL
-    measure = {"training": training, "decoding": decoding, "latency": latency}[kind].measure
-    print(json.dumps(measure(name, sizes)))
+    kinds = {"training": training, "decoding": decoding, "latency": latency, "growth": growth}
+    print(json.dumps(kinds[kind].measure(name, sizes)))
 
 
 if __name__ == "__main__":

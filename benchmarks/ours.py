@@ -4,8 +4,9 @@ import torch
 
 from benchmarks.settings import Sizes, folder
 from benchmarks.training import Watch
-from transformer_lib.config import DecodeConfig
+from transformer_lib.config import DecodeConfig, ModelConfig, TrainConfig
 from transformer_lib.data.batching import Batch, Batches
+from transformer_lib.data.pairs import EncodedPairs
 from transformer_lib.models import build_model
 from transformer_lib.recipe import Prepared
 from transformer_lib.training.loop import train
@@ -28,14 +29,22 @@ class Watched(Batches):
         return batch
 
 
-def train_in(precision: str, data: Prepared, watch: Watch) -> None:
-    """Train in that precision."""
-    config = data.run.config
-    batches = Watched(data.train, config.data.batch_tokens, config.data.seed)
+def train_watched(
+    model: ModelConfig, pairs: EncodedPairs, batch_tokens: int, how: TrainConfig, watch: Watch
+) -> None:
+    """Train until the watch has seen enough."""
+    batches = Watched(pairs, batch_tokens, how.seed)
     batches.watch = watch
-    how = config.train.updated(precision=precision, steps=FOR_EVER, evaluate_every=FOR_EVER)
     torch.manual_seed(how.seed)
-    train(build_model(config.model), batches, [], how, config.model.d_model)
+    how = how.updated(steps=FOR_EVER, evaluate_every=FOR_EVER)
+    train(build_model(model), batches, [], how, model.d_model)
+
+
+def train_in(precision: str, data: Prepared, watch: Watch) -> None:
+    """Train the model of the run in that precision."""
+    config = data.run.config
+    how = config.train.updated(precision=precision)
+    train_watched(config.model, data.train, config.data.batch_tokens, how, watch)
 
 
 def train_float32(data: Prepared, watch: Watch) -> None:

@@ -2,16 +2,20 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from benchmarks import run, table, training
+from benchmarks import breakdown, growth, processes, run, table, training
+from benchmarks.operations import training_bytes
 from benchmarks.peers import torch_nn
 from transformer_lib.config import ModelConfig
 from transformer_lib.data import multi30k
 from transformer_lib.models.transformer import Transformer
+from transformer_lib.training.loss import LOGITS_AT_ONCE
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv-bench" / "bin" / "python"
@@ -124,12 +128,106 @@ def test_ratios_are_taken_against_the_best_peer_as_it_comes():
     assert rows[-1][4] == "6.00"
 
 
+@pytest.mark.parametrize(("axis", "value"), [("length", 8), ("width", 64), ("layers", 2)])
+def test_counted_memory_is_what_the_backward_pass_keeps(axis, value):
+    """Beside it: parameters, their gradients and Adam's two moments; and the loss's two blocks."""
+    config, _, length = growth.at(axis, value)
+    pairs = growth.random_pairs(config.vocab_size, length, 2048)
+    src = torch.tensor(np.stack([pairs.src(row) for row in range(len(pairs))]))
+    tgt = torch.tensor(np.stack([pairs.tgt(row) for row in range(len(pairs))]))
+    model = Transformer(config).train()
+    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    kept = {}  # held, so that no address comes twice
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if tensor.dtype == torch.float32 and storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        hidden = model(src, tgt, returns="hidden")
+    n_parameters = sum(p.numel() for p in model.parameters())
+    counted = training_bytes(config, src.numel(), tgt.numel())
+    counted -= 16 * n_parameters + 4 * 2 * LOGITS_AT_ONCE["cpu"]
+    n_bytes = sum(storage.nbytes() for storage in kept.values()) + 4 * hidden.numel()
+    assert n_bytes == pytest.approx(counted, rel=0.04)  # packed weights are kept too
+
+
+def test_a_power_is_its_slope():
+    assert growth.slope((1, 2, 4), [3.0, 12.0, 48.0]) == 2.0
+
+
+def test_only_one_thing_changes_along_an_axis():
+    middle = growth.at("length", growth.MIDDLE["length"])
+    assert all(growth.at(axis, value) == middle for axis, value in growth.MIDDLE.items())
+    model, batch_tokens, length = growth.at("width", 64)
+    assert (model.d_model, model.d_ff, batch_tokens, length) == (64, 128, *middle[1:])
+    assert growth.at("batch", 1024) == (middle[0], 1024, middle[2])
+
+
+@pytest.mark.slow
+def test_a_rehearsal_measures_growth_at_every_point(tmp_path):
+    output = tmp_path / "growth.json"
+    command = [sys.executable, "-m", "benchmarks.growth", "--quick", "--output", output]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(output.read_text(encoding="utf-8"))
+    assert list(result["points"]) == growth.all_points()
+    assert all(point["us_per_token"]["median"] > 0 for point in result["points"].values())
+    assert set(result["slopes"]) == set(growth.AXES)
+
+
+@pytest.mark.slow
+def test_a_rehearsal_says_where_the_time_goes(tmp_path):
+    skip_without_corpus()
+    output = tmp_path / "breakdown.json"
+    command = [sys.executable, "-m", "benchmarks.breakdown", "--quick", "--output", output]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for found in json.loads(output.read_text(encoding="utf-8"))["us_per_token"].values():
+        expected = {*breakdown.PARTS, "matrix products", "softmax and loss"}
+        assert expected < set(found["parts"])
+        assert sum(found["parts"].values()) == pytest.approx(found["us_per_token_watched"], 0.01)
+        assert found["parts"]["matrix products"] > found["parts"]["optimizer"] > 0
+
+
+@pytest.mark.slow
+def test_a_rehearsal_measures_one_process_and_two(tmp_path):
+    skip_without_corpus()
+    output = tmp_path / "processes.json"
+    command = [sys.executable, "-m", "benchmarks.processes", "--quick", "--output", output]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(output.read_text(encoding="utf-8"))["cases"]
+    assert list(found) == list(processes.CASES)
+    assert found["one"]["efficiency"]["median"] == 1.0
+    assert all(case["tokens_per_s"]["median"] > 0 for case in found.values())
+
+
+@pytest.mark.slow
+def test_a_rehearsal_trains_every_seed_in_both_precisions(tmp_path):
+    skip_without_corpus()
+    output = tmp_path / "precision.json"
+    command = [sys.executable, "-m", "benchmarks.precision", "--quick", "--output", output]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(output.read_text(encoding="utf-8"))
+    full, half = found["valid_nll"]["float32"], found["valid_nll"]["bfloat16"]
+    assert len(set(full)) == len(set(half)) == 3
+    assert all(abs(a - b) < 0.05 for a, b in zip(full, half, strict=True))
+
+
+def skip_without_corpus():
+    if not (multi30k.cache_folder() / multi30k.name_of("train", "en", lowercase=True)).exists():
+        pytest.skip(f"Multi30k is not in the cache; {multi30k.CACHE} names its folder")
+
+
 @pytest.mark.slow
 def test_a_rehearsal_measures_every_case(tmp_path):
     if not PYTHON.exists():
         pytest.skip("there is no .venv-bench; make bench makes it")
-    if not (multi30k.cache_folder() / multi30k.name_of("train", "en", lowercase=True)).exists():
-        pytest.skip(f"Multi30k is not in the cache; {multi30k.CACHE} names its folder")
+    skip_without_corpus()
     output = tmp_path / "result.json"
     command = [PYTHON, "-m", "benchmarks.run", "--quick", "--output", output]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

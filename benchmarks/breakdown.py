@@ -1,0 +1,138 @@
+"""Where the time of our training goes, and how far it is from the floor.
+
+python -m benchmarks.breakdown [--quick]
+
+The preset multi30k, each batch read once (no consistency), on one core, in float32 and in bfloat16.
+Every operation that PyTorch's profiler sees counts for the part that it belongs to; what is left of
+the wall clock is Python's. The floor is the operations of the matrix products over the rate of a
+large product of the same type. Watching costs time, so the speed is measured before, unwatched.
+"""
+
+import argparse
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.autograd.profiler_util import FunctionEvent
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.case import pin
+from benchmarks.operations import matrix_rate, training_flops
+from benchmarks.run import significant
+from benchmarks.settings import ROOT
+from transformer_lib.config import PRESETS
+from transformer_lib.data.batching import Batches
+from transformer_lib.models import build_model
+from transformer_lib.recipe import Prepared, fitted, prepare
+from transformer_lib.training import update
+from transformer_lib.training.distributed import World
+from transformer_lib.training.run import environment
+from transformer_lib.training.schedule import schedule
+
+RESULT = ROOT / "chapters" / "results" / "breakdown.json"
+WARM_UP, WATCHED = 5, 10  # updates
+PRODUCTS = {"aten::mm", "aten::addmm", "aten::bmm"}
+PARTS = {  # of the name of an operation, outside the loss
+    "attention": ("flash_attention",),
+    "dropout's random numbers": ("aten::random_", "aten::ge"),
+    "norms": ("layer_norm",),
+    "optimizer": ("adam", "Adam"),
+    "embedding": ("embedding",),
+}
+
+
+def part_of(event: FunctionEvent) -> str:
+    """Return which part of an update an operation belongs to."""
+    if event.name in PRODUCTS:
+        return "matrix products"
+    above: FunctionEvent | None = event
+    while above:
+        if above.name.startswith("ProjectedLoss"):
+            return "softmax and loss"
+        above = above.cpu_parent
+    for part, names in PARTS.items():
+        if any(name in event.name for name in names):
+            return part
+    return "sums, copies, activations"
+
+
+def updates(data: Prepared, precision: str) -> Callable[[], int]:
+    """Return a function that makes an update and returns its number of target tokens."""
+    config = data.run.config
+    how = config.train.updated(precision=precision, consistency=0.0)
+    update.keep_freed_memory()
+    update.keep_few_kernels()
+    torch.manual_seed(how.seed)
+    model, world = build_model(config.model).train(), World()
+    batches = Batches(data.train, config.data.batch_tokens, config.data.seed)
+    optimizer, rate = update.adam(model, how), schedule(how, config.model.d_model)(1)
+    add = partial(update.add_gradient, model, model, how, world.device)
+
+    def one() -> int:
+        batch = next(batches)
+        update.add_gradients(model, [batch], add, world)
+        update.step(model, optimizer, rate, how.clip_norm)
+        return batch.n_tokens
+
+    return one
+
+
+def timed(one: Callable[[], int], n_updates: int) -> tuple[float, int]:
+    """Return the seconds and the tokens of so many updates."""
+    began = time.perf_counter()
+    n_tokens = sum(one() for _ in range(n_updates))
+    return time.perf_counter() - began, n_tokens
+
+
+def measure(data: Prepared, precision: str, watched: int) -> dict[str, Any]:
+    """Return microseconds per target token: all, each part's, and the floor."""
+    one = updates(data, precision)
+    timed(one, WARM_UP)
+    plain_s, n_plain = timed(one, watched)
+    with profile(activities=[ProfilerActivity.CPU], acc_events=True) as watch:
+        watched_s, n_tokens = timed(one, watched)
+    parts: Counter[str] = Counter()
+    for event in watch.events():
+        parts[part_of(event)] += event.self_cpu_time_total
+    parts["Python and the rest"] = max(0.0, 1e6 * watched_s - sum(parts.values()))
+    model = data.run.config.model
+    kind = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    rate = matrix_rate(1_024, torch.device("cpu"), 1.0, kind)
+    flops = training_flops(model, data.train)
+    return {
+        "us_per_token": significant(1e6 * plain_s / n_plain),
+        "us_per_token_watched": significant(1e6 * watched_s / n_tokens),
+        "parts": {name: significant(us / n_tokens) for name, us in parts.most_common()},
+        "flops_per_token": significant(flops),
+        "matrix_flops_per_s": significant(rate),
+        "floor_us_per_token": significant(1e6 * flops / rate),
+    }
+
+
+def main() -> None:
+    """Measure, write the result, and show it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a rehearsal")
+    parser.add_argument("--output", type=Path, default=RESULT, help="where to write the result")
+    options = parser.parse_args()
+    pin()
+    torch.set_num_threads(1)
+    data = prepare(fitted(PRESETS["multi30k"]), ROOT / "runs" / "breakdown", say=lambda line: None)
+    watched = 1 if options.quick else WATCHED
+    result = {
+        "command": "python -m benchmarks.breakdown" + " --quick" * options.quick,
+        "settings": {"config": data.run.config.to_dict(), "updates": watched},
+        "environment": {**environment(), "threads": "1"},
+        "us_per_token": {p: measure(data, p, watched) for p in ("float32", "bfloat16")},
+    }
+    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result["us_per_token"], indent=1))
+
+
+if __name__ == "__main__":
+    main()

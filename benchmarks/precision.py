@@ -1,0 +1,65 @@
+"""What bfloat16 costs in quality: validation loss after the same updates, seed by seed.
+
+python -m benchmarks.precision [--quick]
+
+The preset multi30k, each batch read once, cut short, its learning rate with it. The two precisions
+of a seed see the same batches and the same dropout, and train side by side, one core each.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from benchmarks.processes import history
+from benchmarks.run import significant
+from benchmarks.settings import ROOT
+from transformer_lib.training.run import environment
+
+RESULT = ROOT / "chapters" / "results" / "precision.json"
+PRECISIONS = ("float32", "bfloat16")
+SEEDS = (1, 2, 3)
+UPDATES = 300
+
+
+def valid_nll(seed: int, precision: str, updates: int) -> float:
+    """Return the validation loss at the end of a short training, in nats a piece."""
+    records = history(
+        1, f"train.seed={seed}", f"data.seed={seed}", f"train.precision={precision}",
+        f"train.steps={updates}", f"train.warmup={max(1, updates // 3)}", "train.consistency=0",
+        f"train.evaluate_every={updates}",
+    )  # fmt: skip
+    return records[-1]["valid_nll"]
+
+
+def main() -> None:
+    """Measure, write the result, and show it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a rehearsal")
+    parser.add_argument("--output", type=Path, default=RESULT, help="where to write the result")
+    options = parser.parse_args()
+    updates = 2 if options.quick else UPDATES
+    found: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
+    with ThreadPoolExecutor(len(PRECISIONS)) as pool:
+        for seed in SEEDS:
+            print(f"seed {seed} of {len(SEEDS)}", file=sys.stderr)
+            pair = pool.map(lambda p, s=seed: valid_nll(s, p, updates), PRECISIONS)
+            for precision, nll in zip(PRECISIONS, pair, strict=True):
+                found[precision].append(nll)
+    differences = [half - full for full, half in zip(*found.values(), strict=True)]
+    result = {
+        "command": "python -m benchmarks.precision" + " --quick" * options.quick,
+        "settings": {"preset": "multi30k", "updates": updates, "seeds": SEEDS},
+        "environment": {**environment(), "threads": "1"},
+        "valid_nll": {p: [significant(nll) for nll in values] for p, values in found.items()},
+        "bfloat16_minus_float32": [significant(d) for d in differences],
+        "between_seeds": significant(max(map(statistics.stdev, found.values()))),
+    }
+    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

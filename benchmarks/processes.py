@@ -1,0 +1,97 @@
+"""What a second process gives: the training of the preset multi30k under torchrun, against one.
+
+python -m benchmarks.processes [--quick]
+
+Each process has one thread. "split" shares out the same batches, "doubled" has batches of twice as
+many tokens, so that each process holds as many as the one process did.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.run import ONE_CORE, summary
+from benchmarks.settings import ROOT
+from transformer_lib.config import PRESETS
+from transformer_lib.training.run import environment
+
+RESULT = ROOT / "chapters" / "results" / "processes.json"
+TOKENS = PRESETS["multi30k"].data.batch_tokens
+CASES = {"one": (1, TOKENS), "split": (2, TOKENS), "doubled": (2, 2 * TOKENS)}
+REPORTS, EVERY, ROUNDS = 4, 8, 3  # reports of so many updates; the first half is a warm-up
+
+
+def history(n_processes: int, *settings: str) -> list[dict[str, float]]:
+    """Train the preset multi30k in a run folder of its own; return what was recorded.
+
+    Raises:
+        RuntimeError: the training failed; its last lines are in the error.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder, "run")
+        command = [
+            sys.executable, "-m", "torch.distributed.run", "--standalone",
+            f"--nproc-per-node={n_processes}", "-m", "--", "transformer_lib", "train",
+            "--preset", "multi30k", "--run", str(run), "--quiet", "--set", "train.device=cpu",
+        ]  # fmt: skip
+        for setting in settings:
+            command += ["--set", setting]
+        done = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, **ONE_CORE}, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise RuntimeError(f"{settings} failed:\n{done.stderr[-3000:]}")
+        lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def tokens_per_s(n_processes: int, batch_tokens: int, n_reports: int, every: int) -> float:
+    """Return the median speed of the later reports of a short training."""
+    steps = n_reports * every
+    reports = history(
+        n_processes, f"data.batch_tokens={batch_tokens}", f"train.steps={steps}",
+        f"train.log_every={every}", f"train.evaluate_every={steps}", "train.precision=float32",
+        "train.consistency=0",
+    )  # fmt: skip
+    speeds = [report["tokens_per_s"] for report in reports if "tokens_per_s" in report]
+    return statistics.median(speeds[len(speeds) // 2 :])
+
+
+def main() -> None:
+    """Measure, write the result, and show it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a rehearsal")
+    parser.add_argument("--output", type=Path, default=RESULT, help="where to write the result")
+    options = parser.parse_args()
+    reports, every, rounds = (2, 1, 1) if options.quick else (REPORTS, EVERY, ROUNDS)
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in CASES}
+    for number in range(rounds):
+        for name, case in CASES.items():
+            print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr)
+            found[name].append({"tokens_per_s": tokens_per_s(*case, reports, every)})
+    for rounds_of_one in zip(*found.values(), strict=True):  # against one process in its round
+        alone = rounds_of_one[0]["tokens_per_s"]
+        for figures, (n_processes, _) in zip(rounds_of_one, CASES.values(), strict=True):
+            figures["efficiency"] = figures["tokens_per_s"] / (n_processes * alone)
+    result = {
+        "command": "python -m benchmarks.processes" + " --quick" * options.quick,
+        "settings": {
+            "cases": {name: {"processes": n, "batch_tokens": t} for name, (n, t) in CASES.items()},
+            "updates": reports * every, "log_every": every, "rounds": rounds,
+        },
+        "environment": {**environment(), "threads": "1 for each process"},
+        "cases": {name: summary(rounds_of_one) for name, rounds_of_one in found.items()},
+    }  # fmt: skip
+    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    for name, figures in result["cases"].items():
+        print(f"{name:8} {figures['tokens_per_s']['median']:8,.0f} tokens/s, "
+              f"efficiency {figures['efficiency']['median']:.2f}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
