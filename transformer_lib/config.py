@@ -366,7 +366,7 @@ PRESETS: dict[str, RunConfig] = {
         model=_SMALL.updated(vocab_size=1_500, n_encoder_layers=3, n_decoder_layers=2, dropout=0.0),
         data=DataConfig(corpus="grammar", n_pairs=300_000, n_pieces=1_500, batch_tokens=2_048),
         train=TrainConfig(
-            steps=10_000,
+            steps=8_500,
             warmup=400,
             peak_lr=3e-3,
             cooldown=0.5,
@@ -379,7 +379,7 @@ PRESETS: dict[str, RunConfig] = {
     "multi30k": RunConfig(
         model=_SMALL,
         data=DataConfig(corpus="multi30k", n_pieces=4_000, lowercase=True),
-        train=TrainConfig(steps=7_800, warmup=1_000, peak_lr=5e-3, cooldown=0.3),
+        train=TrainConfig(steps=6_400, warmup=1_000, peak_lr=5e-3, cooldown=0.5),
         decode=DecodeConfig(beam_size=5, length_penalty=1.0),
     ),
     "published": RunConfig(  # Transformer-Tiny of Wu et al. (2021), as far as our pieces allow
