@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def test_captions_are_trained_chosen_on_val_and_scored_by_the_protocol(tmp_path,
     assert [record["step"] for record in result["curve"]] == [20, 40, 40, 60, 80, 80]
     assert result["command"].startswith("python chapters/experiments/multi30k.py --run mine --set ")
     assert str(tmp_path) not in json.dumps(result)
-    assert len(result["validation"]) == 5
+    assert len(result["validation"]) == len(multi30k.PENALTIES)
     best = max(scores["bleu"] for scores in result["validation"])
     chosen = result["chosen_on_validation"]
     (first, *_) = [scores for scores in result["validation"] if scores["bleu"] == best]
@@ -90,7 +91,7 @@ def test_the_length_penalty_is_chosen_on_val_alone(monkeypatch):
     monkeypatch.setattr(multi30k, "load_split", lambda data, split: texts[split])
     run = type("Run", (), {"path": None})()
     found = multi30k.scored(run)
-    assert [line for line, *_ in asked] == ["valid"] * 5 + ["test_2016"]
+    assert [line for line, *_ in asked] == [*["valid"] * len(multi30k.PENALTIES), "test_2016"]
     assert asked[-1][1:] == ("gnmt", 1.5)
     assert found["chosen_on_validation"]["length_penalty"] == 1.5
 
@@ -137,6 +138,20 @@ def test_three_minutes_are_counted_from_the_start_of_the_command():
     assert seconds == {"prepare": 50, "train": 180, "score": 5, "total": 235}
     found = grammar_translator.nearest_to(180, history, seconds["prepare"])
     assert (found["step"], found["total_s"]) == (2, 170)
+
+
+@pytest.mark.slow
+def test_under_torchrun_one_process_scores_what_two_trained(tmp_path):
+    script = CHAPTERS / "experiments" / "grammar_translator.py"
+    settings = ["data.n_pairs=200", "train.steps=4", "train.evaluate_every=2", "decode.beam_size=1"]
+    sets = [word for setting in settings for word in ("--set", setting)]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
+               script, "--into", tmp_path, *sets]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    result = json.loads((tmp_path / "grammar_translator.json").read_text(encoding="utf-8"))
+    assert result["command"].startswith("torchrun --nproc-per-node=2 chapters/experiments/grammar")
+    assert result["environment"]["processes"] == "2"
+    assert result["steps"] == 4
 
 
 @pytest.mark.slow

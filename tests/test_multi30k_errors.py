@@ -48,6 +48,13 @@ def test_words_are_sorted_by_frequency_and_found_as_often_as_both_sides_have_the
     assert found == {0: (2, 1), 1: (1, 1), 10: (2, 2), 100: (0, 0), 1000: (0, 0)}
 
 
+def test_what_is_found_by_chance_is_in_the_next_translation():
+    """Four times "der", of which the other translation has two and one."""
+    translations, references = ["der der mann", "der hund"], ["der der hund", "der der mann"]
+    (band,) = [b for b in script.found_by_frequency(translations, references, []) if b["words"]]
+    assert (band["words"], band["found"], band["found_by_chance"]) == (6, 3, 5)
+
+
 def test_the_worst_come_first(monkeypatch):
     monkeypatch.setattr(script, "N_WORST", 2)
     text = ParallelText(["a", "b", "c"], [REFERENCE] * 3)

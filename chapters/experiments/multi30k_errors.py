@@ -47,19 +47,29 @@ def sentence_counts(
     return rows
 
 
+def words_found(
+    translations: Sequence[str], references: Sequence[str]
+) -> Counter[str]:
+    """Return how often each reference word stands in its translation, at most as often as wanted."""
+    found: Counter[str] = Counter()
+    for translation, reference in zip(translations, references, strict=True):
+        found += Counter(reference.split()) & Counter(translation.split())
+    return found
+
+
 def found_by_frequency(
     translations: Sequence[str],
     references: Sequence[str],
     training: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """Return how many reference words the translations hold, by how often training has them."""
+    """Return how many reference words the translations hold, by how often training has them.
+
+    Beside it, how many are found by chance: in the translation of the next caption.
+    """
     seen = Counter(word for line in training for word in line.split())
-    wanted: Counter[str] = Counter()
-    found: Counter[str] = Counter()
-    for translation, reference in zip(translations, references, strict=True):
-        words = Counter(reference.split())
-        wanted += words
-        found += words & Counter(translation.split())
+    wanted = Counter(word for line in references for word in line.split())
+    found = words_found(translations, references)
+    by_chance = words_found([*translations[1:], translations[0]], references)
     bands = []
     for low, high in BANDS:
         words = [
@@ -67,14 +77,13 @@ def found_by_frequency(
             for w in wanted
             if low <= seen[w] and (high is None or seen[w] <= high)
         ]
-        n_found = sum(found[word] for word in words)
-        n_words = sum(wanted[word] for word in words)
         bands.append(
             {
                 "at_least": low,
                 "at_most": high,
-                "words": n_words,
-                "found": n_found,
+                "words": sum(wanted[word] for word in words),
+                "found": sum(found[word] for word in words),
+                "found_by_chance": sum(by_chance[word] for word in words),
             }
         )
     return bands
