@@ -166,13 +166,23 @@ def test_only_one_thing_changes_along_an_axis():
     assert growth.at("batch", 1024) == (middle[0], 1024, middle[2])
 
 
-@pytest.mark.slow
-def test_a_rehearsal_measures_growth_at_every_point(tmp_path):
-    output = tmp_path / "growth.json"
-    command = [sys.executable, "-m", "benchmarks.growth", "--quick", "--output", output]
+def skip_without_corpus():
+    if not (multi30k.cache_folder() / multi30k.name_of("train", "en", lowercase=True)).exists():
+        pytest.skip(f"Multi30k is not in the cache; {multi30k.CACHE} names its folder")
+
+
+def rehearsed(program, folder, python=sys.executable):
+    """Run a benchmark's rehearsal; return its result."""
+    output = folder / "result.json"
+    command = [python, "-m", f"benchmarks.{program}", "--quick", "--output", output]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    result = json.loads(output.read_text(encoding="utf-8"))
+    return json.loads(output.read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+def test_a_rehearsal_measures_growth_at_every_point(tmp_path):
+    result = rehearsed("growth", tmp_path)
     assert list(result["points"]) == growth.all_points()
     assert all(point["us_per_token"]["median"] > 0 for point in result["points"].values())
     assert set(result["slopes"]) == set(growth.AXES)
@@ -181,11 +191,7 @@ def test_a_rehearsal_measures_growth_at_every_point(tmp_path):
 @pytest.mark.slow
 def test_a_rehearsal_says_where_the_time_goes(tmp_path):
     skip_without_corpus()
-    output = tmp_path / "breakdown.json"
-    command = [sys.executable, "-m", "benchmarks.breakdown", "--quick", "--output", output]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    for found in json.loads(output.read_text(encoding="utf-8"))["us_per_token"].values():
+    for found in rehearsed("breakdown", tmp_path)["us_per_token"].values():
         expected = {*breakdown.PARTS, "matrix products", "softmax and loss"}
         assert expected < set(found["parts"])
         assert sum(found["parts"].values()) == pytest.approx(found["us_per_token_watched"], 0.01)
@@ -195,11 +201,7 @@ def test_a_rehearsal_says_where_the_time_goes(tmp_path):
 @pytest.mark.slow
 def test_a_rehearsal_measures_one_process_and_two(tmp_path):
     skip_without_corpus()
-    output = tmp_path / "processes.json"
-    command = [sys.executable, "-m", "benchmarks.processes", "--quick", "--output", output]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(output.read_text(encoding="utf-8"))["cases"]
+    found = rehearsed("processes", tmp_path)["cases"]
     assert list(found) == list(processes.CASES)
     assert found["one"]["efficiency"]["median"] == 1.0
     assert all(case["tokens_per_s"]["median"] > 0 for case in found.values())
@@ -208,19 +210,10 @@ def test_a_rehearsal_measures_one_process_and_two(tmp_path):
 @pytest.mark.slow
 def test_a_rehearsal_trains_every_seed_in_both_precisions(tmp_path):
     skip_without_corpus()
-    output = tmp_path / "precision.json"
-    command = [sys.executable, "-m", "benchmarks.precision", "--quick", "--output", output]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(output.read_text(encoding="utf-8"))
+    found = rehearsed("precision", tmp_path)
     full, half = found["valid_nll"]["float32"], found["valid_nll"]["bfloat16"]
     assert len(set(full)) == len(set(half)) == 3
     assert all(abs(a - b) < 0.05 for a, b in zip(full, half, strict=True))
-
-
-def skip_without_corpus():
-    if not (multi30k.cache_folder() / multi30k.name_of("train", "en", lowercase=True)).exists():
-        pytest.skip(f"Multi30k is not in the cache; {multi30k.CACHE} names its folder")
 
 
 @pytest.mark.slow
@@ -228,13 +221,9 @@ def test_a_rehearsal_measures_every_case(tmp_path):
     if not PYTHON.exists():
         pytest.skip("there is no .venv-bench; make bench makes it")
     skip_without_corpus()
-    output = tmp_path / "result.json"
-    command = [PYTHON, "-m", "benchmarks.run", "--quick", "--output", output]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(output.read_text(encoding="utf-8"))
+    result = rehearsed("run", tmp_path, PYTHON)
     cases = [(kind, name) for kind in ("training", "decoding", "latency") for name in result[kind]]
     assert cases == [(kind, name) for kind, name, _ in run.cases()]
     for kind in ("training", "decoding"):
         assert all(case["tokens_per_s"]["median"] > 0 for case in result[kind].values())
-    assert str(ROOT) not in output.read_text(encoding="utf-8")
+    assert str(ROOT) not in json.dumps(result)
