@@ -9,8 +9,18 @@ from torch import Tensor
 
 from transformer_lib.config import PAD
 
-# How many logits exist at a time: on a CPU about as many as its cache holds.
+# About how many logits to compute at a time: on a CPU as many as its cache holds.
 LOGITS_AT_ONCE = {"cpu": 2**20, "cuda": 2**28, "mps": 2**26}
+
+
+def rows_at_once(hidden: Float[Tensor, "P N D"], weight: Float[Tensor, "V D"]) -> int:
+    """Return of how many positions `projected_nll` computes the logits at a time.
+
+    Of D at least: each time a gradient of V times D numbers is added up, which should cost no more
+    than the logits themselves.
+    """
+    n_passes, _, width = hidden.shape
+    return max(LOGITS_AT_ONCE[hidden.device.type] // (n_passes * len(weight)), width)
 
 
 class TokenLoss(NamedTuple):
@@ -84,7 +94,7 @@ class ProjectedLoss(torch.autograd.Function):
         precise = torch.promote_types(hidden.dtype, torch.float32)
         cast, d_hidden = weight.to(hidden.dtype), torch.empty_like(hidden)
         d_weight, sums = torch.zeros_like(weight), hidden.new_zeros(2, dtype=precise)
-        n_rows = max(1, LOGITS_AT_ONCE[hidden.device.type] // (len(weight) * len(hidden)))
+        n_rows = rows_at_once(hidden, weight)
         share = targets.ne(PAD).to(hidden.dtype)[:, None] / len(hidden)  # of each row in the sums
         for start in range(0, len(targets), n_rows):
             rows = slice(start, start + n_rows)
