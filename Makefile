@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
+CAPTIONS := OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc-per-node=2 chapters/experiments/multi30k.py
 BENCH_STAMP := $(BENCH_VENV)/.installed
 PAGE := _build/html/index.html
 
@@ -54,7 +55,12 @@ notebooks: $(STAMP) ## run every notebook and store its outputs
 	$(BIN)/python tools/run_notebooks.py
 
 results: $(STAMP) ## repeat the long runs of chapters/experiments (hours)
-	@for script in $(wildcard chapters/experiments/*.py); do echo $$script; $(BIN)/python $$script || exit 1; done
+	$(BIN)/python chapters/experiments/recall.py
+	$(BIN)/python chapters/experiments/copying.py
+	$(BIN)/python chapters/experiments/grammar_translator.py
+	$(CAPTIONS) --set train.precision=bfloat16
+	$(CAPTIONS) --preset published --set train.precision=bfloat16
+	$(BIN)/python chapters/experiments/multi30k_errors.py
 
 bench: $(BENCH_STAMP) ## measure ours and peers side by side, growth, precision, processes (three quarters of an hour; see benchmarks/)
 	$(BENCH_VENV)/bin/pytest -q -m 'not slow' tests/test_benchmarks.py

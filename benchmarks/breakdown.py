@@ -5,26 +5,26 @@ python -m benchmarks.breakdown [--quick]
 The preset multi30k, each batch read once (no consistency), on one core, in float32 and in bfloat16.
 Every operation that PyTorch's profiler sees counts for the part that it belongs to; what is left of
 the wall clock is Python's. The floor is the operations of the matrix products over the rate of a
-large product of the same type. Watching costs time, so the speed is measured before, unwatched.
+large product of the same type. Watching may cost time, so the same batches are timed before,
+unwatched.
 """
 
-import argparse
 import json
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
+from benchmarks import program
 from benchmarks.case import pin
 from benchmarks.operations import matrix_rate, training_flops
 from benchmarks.run import significant
-from benchmarks.settings import ROOT
 from transformer_lib.config import PRESETS
 from transformer_lib.data.batching import Batches
 from transformer_lib.models import build_model
@@ -34,7 +34,6 @@ from transformer_lib.training.distributed import World
 from transformer_lib.training.run import environment
 from transformer_lib.training.schedule import schedule
 
-RESULT = ROOT / "chapters" / "results" / "breakdown.json"
 WARM_UP, WATCHED = 5, 10  # updates
 PRODUCTS = {"aten::mm", "aten::addmm", "aten::bmm"}
 PARTS = {  # of the name of an operation, outside the loss
@@ -61,7 +60,7 @@ def part_of(event: FunctionEvent) -> str:
     return "sums, copies, activations"
 
 
-def updates(data: Prepared, precision: str) -> Callable[[], int]:
+def updates(data: Prepared, precision: str, batches: Batches) -> Callable[[], int]:
     """Return a function that makes an update and returns its number of target tokens."""
     config = data.run.config
     how = config.train.updated(precision=precision, consistency=0.0)
@@ -69,7 +68,6 @@ def updates(data: Prepared, precision: str) -> Callable[[], int]:
     update.keep_few_kernels()
     torch.manual_seed(how.seed)
     model, world = build_model(config.model).train(), World()
-    batches = Batches(data.train, config.data.batch_tokens, config.data.seed)
     optimizer, rate = update.adam(model, how), schedule(how, config.model.d_model)(1)
     add = partial(update.add_gradient, model, model, how, world.device)
 
@@ -91,9 +89,13 @@ def timed(one: Callable[[], int], n_updates: int) -> tuple[float, int]:
 
 def measure(data: Prepared, precision: str, watched: int) -> dict[str, Any]:
     """Return microseconds per target token: all, each part's, and the floor."""
-    one = updates(data, precision)
+    settings = data.run.config.data
+    batches = Batches(data.train, settings.batch_tokens, settings.seed)
+    one = updates(data, precision, batches)
     timed(one, WARM_UP)
+    place = batches.state()
     plain_s, n_plain = timed(one, watched)
+    batches.restore(place)  # the same text again
     with profile(activities=[ProfilerActivity.CPU], acc_events=True) as watch:
         watched_s, n_tokens = timed(one, watched)
     parts: Counter[str] = Counter()
@@ -116,21 +118,19 @@ def measure(data: Prepared, precision: str, watched: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, write the result, and show it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a rehearsal")
-    parser.add_argument("--output", type=Path, default=RESULT, help="where to write the result")
-    options = parser.parse_args()
+    quick, output = program.options(__doc__, "breakdown")
     pin()
     torch.set_num_threads(1)
-    data = prepare(fitted(PRESETS["multi30k"]), ROOT / "runs" / "breakdown", say=lambda line: None)
-    watched = 1 if options.quick else WATCHED
+    with tempfile.TemporaryDirectory() as folder:
+        data = prepare(fitted(PRESETS["multi30k"]), folder, say=lambda line: None)
+    watched = 1 if quick else WATCHED
     result = {
-        "command": "python -m benchmarks.breakdown" + " --quick" * options.quick,
+        "command": "python -m benchmarks.breakdown" + " --quick" * quick,
         "settings": {"config": data.run.config.to_dict(), "updates": watched},
         "environment": {**environment(), "threads": "1"},
         "us_per_token": {p: measure(data, p, watched) for p in ("float32", "bfloat16")},
     }
-    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    program.write(result, output)
     print(json.dumps(result["us_per_token"], indent=1))
 
 

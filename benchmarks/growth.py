@@ -6,28 +6,26 @@ Random tokens, all sentences of a batch equally long, so that nothing is padding
 float32. Beside what was measured stands what counting predicts (`operations.py`).
 """
 
-import argparse
 import json
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from benchmarks import program
 from benchmarks.memory import resident_mib
 from benchmarks.operations import matrix_rate, training_bytes, training_flops
 from benchmarks.ours import train_watched
 from benchmarks.run import run_case, significant, summary
-from benchmarks.settings import FULL, QUICK, ROOT, Sizes
+from benchmarks.settings import FULL, QUICK, Sizes
 from benchmarks.training import Enough, Watch
 from transformer_lib.config import EOS, PRESETS, ModelConfig
 from transformer_lib.data.pairs import EncodedPairs
 from transformer_lib.training.run import environment
 
-RESULT = ROOT / "chapters" / "results" / "growth.json"
 AXES = {
     "length": (8, 32, 128, 512),
     "width": (64, 128, 256, 512),
@@ -126,11 +124,8 @@ def measure_all(sizes: Sizes) -> dict[str, list[dict[str, float]]]:
 
 def main() -> None:
     """Measure, write the result, and show the slopes."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a rehearsal")
-    parser.add_argument("--output", type=Path, default=RESULT, help="where to write the result")
-    options = parser.parse_args()
-    sizes = QUICK if options.quick else FULL
+    quick, output = program.options(__doc__, "growth")
+    sizes = QUICK if quick else FULL
     torch.set_num_threads(1)
     rate = matrix_rate(1_024, torch.device("cpu"), 1.0, torch.float32)
     points = {
@@ -147,7 +142,7 @@ def main() -> None:
         "points": points,
         "slopes": slopes(points),
     }  # fmt: skip
-    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    program.write(result, output)
     print(json.dumps(result["slopes"], indent=1))
 
 

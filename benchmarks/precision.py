@@ -3,22 +3,20 @@
 python -m benchmarks.precision [--quick]
 
 The preset multi30k, each batch read once, cut short, its learning rate with it. The two precisions
-of a seed see the same batches and the same dropout, and train side by side, one core each.
+of a seed see the same batches and the same dropout, train side by side, one core each, and are
+validated as they were trained.
 """
 
-import argparse
 import json
 import statistics
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
+from benchmarks import program
 from benchmarks.processes import history
 from benchmarks.run import significant
-from benchmarks.settings import ROOT
 from transformer_lib.training.run import environment
 
-RESULT = ROOT / "chapters" / "results" / "precision.json"
 PRECISIONS = ("float32", "bfloat16")
 SEEDS = (1, 2, 3)
 UPDATES = 300
@@ -36,11 +34,8 @@ def valid_nll(seed: int, precision: str, updates: int) -> float:
 
 def main() -> None:
     """Measure, write the result, and show it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a rehearsal")
-    parser.add_argument("--output", type=Path, default=RESULT, help="where to write the result")
-    options = parser.parse_args()
-    updates = 2 if options.quick else UPDATES
+    quick, output = program.options(__doc__, "precision")
+    updates = 2 if quick else UPDATES
     found: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
     with ThreadPoolExecutor(len(PRECISIONS)) as pool:
         for seed in SEEDS:
@@ -50,14 +45,14 @@ def main() -> None:
                 found[precision].append(nll)
     differences = [half - full for full, half in zip(*found.values(), strict=True)]
     result = {
-        "command": "python -m benchmarks.precision" + " --quick" * options.quick,
+        "command": "python -m benchmarks.precision" + " --quick" * quick,
         "settings": {"preset": "multi30k", "updates": updates, "seeds": SEEDS},
         "environment": {**environment(), "threads": "1"},
         "valid_nll": {p: [significant(nll) for nll in values] for p, values in found.items()},
         "bfloat16_minus_float32": [significant(d) for d in differences],
         "between_seeds": significant(max(map(statistics.stdev, found.values()))),
     }
-    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    program.write(result, output)
     print(json.dumps(result, indent=1))
 
 

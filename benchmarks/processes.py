@@ -6,7 +6,6 @@ Each process has one thread. "split" shares out the same batches, "doubled" has 
 many tokens, so that each process holds as many as the one process did.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -15,12 +14,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks import program
 from benchmarks.run import ONE_CORE, summary
 from benchmarks.settings import ROOT
 from transformer_lib.config import PRESETS
 from transformer_lib.training.run import environment
 
-RESULT = ROOT / "chapters" / "results" / "processes.json"
 TOKENS = PRESETS["multi30k"].data.batch_tokens
 CASES = {"one": (1, TOKENS), "split": (2, TOKENS), "doubled": (2, 2 * TOKENS)}
 REPORTS, EVERY, ROUNDS = 4, 8, 3  # reports of so many updates; the first half is a warm-up
@@ -30,7 +29,7 @@ def history(n_processes: int, *settings: str) -> list[dict[str, float]]:
     """Train the preset multi30k in a run folder of its own; return what was recorded.
 
     Raises:
-        RuntimeError: the training failed; its last lines are in the error.
+        SystemExit: the training failed; with the line that says why.
     """
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder, "run")
@@ -45,9 +44,15 @@ def history(n_processes: int, *settings: str) -> list[dict[str, float]]:
             command, cwd=ROOT, env={**os.environ, **ONE_CORE}, capture_output=True, text=True
         )
         if done.returncode:
-            raise RuntimeError(f"{settings} failed:\n{done.stderr[-3000:]}")
+            raise SystemExit(f"{' '.join(settings)}: {why(done.stderr)}")
         lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
+
+
+def why(errors: str) -> str:
+    """Return the line in which the program says what is wrong, out of torchrun's many."""
+    lines = errors.splitlines()
+    return next((line for line in lines if line.startswith("error: ")), errors[-3000:])
 
 
 def tokens_per_s(n_processes: int, batch_tokens: int, n_reports: int, every: int) -> float:
@@ -64,11 +69,8 @@ def tokens_per_s(n_processes: int, batch_tokens: int, n_reports: int, every: int
 
 def main() -> None:
     """Measure, write the result, and show it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a rehearsal")
-    parser.add_argument("--output", type=Path, default=RESULT, help="where to write the result")
-    options = parser.parse_args()
-    reports, every, rounds = (2, 1, 1) if options.quick else (REPORTS, EVERY, ROUNDS)
+    quick, output = program.options(__doc__, "processes")
+    reports, every, rounds = (2, 1, 1) if quick else (REPORTS, EVERY, ROUNDS)
     found: dict[str, list[dict[str, float]]] = {name: [] for name in CASES}
     for number in range(rounds):
         for name, case in CASES.items():
@@ -79,7 +81,7 @@ def main() -> None:
         for figures, (n_processes, _) in zip(rounds_of_one, CASES.values(), strict=True):
             figures["efficiency"] = figures["tokens_per_s"] / (n_processes * alone)
     result = {
-        "command": "python -m benchmarks.processes" + " --quick" * options.quick,
+        "command": "python -m benchmarks.processes" + " --quick" * quick,
         "settings": {
             "cases": {name: {"processes": n, "batch_tokens": t} for name, (n, t) in CASES.items()},
             "updates": reports * every, "log_every": every, "rounds": rounds,
@@ -87,7 +89,7 @@ def main() -> None:
         "environment": {**environment(), "threads": "1 for each process"},
         "cases": {name: summary(rounds_of_one) for name, rounds_of_one in found.items()},
     }  # fmt: skip
-    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    program.write(result, output)
     for name, figures in result["cases"].items():
         print(f"{name:8} {figures['tokens_per_s']['median']:8,.0f} tokens/s, "
               f"efficiency {figures['efficiency']['median']:.2f}")  # fmt: skip

@@ -3,17 +3,15 @@
 python -m benchmarks.run [--quick] [--output FILE]
 """
 
-import argparse
 import json
 import os
 import statistics
 import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from benchmarks import decoding, training
+from benchmarks import decoding, program, training
 from benchmarks.settings import (
     FULL,
     PEER_LR,
@@ -24,7 +22,7 @@ from benchmarks.settings import (
     config,
     make_weights,
 )
-from benchmarks.table import RESULT, table
+from benchmarks.table import table
 from transformer_lib.training.run import environment
 
 ONE_CORE = {
@@ -114,12 +112,8 @@ def versions() -> dict[str, str]:
 
 def main() -> None:
     """Measure, write the result, and show it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a rehearsal of a minute or two")
-    parser.add_argument("--output", type=Path, help="where to write the result")
-    options = parser.parse_args()
-    sizes = QUICK if options.quick else FULL
-    output = options.output or (ROOT / "runs" / "benchmark_quick.json" if options.quick else RESULT)
+    quick, output = program.options(__doc__, "benchmarks")
+    sizes = QUICK if quick else FULL
     make_weights(sizes)
     found = run_all(sizes)
     add_identical(found)
@@ -134,7 +128,7 @@ def main() -> None:
         **{kind: {name: summary(rounds) for name, rounds in part.items()}
            for kind, part in found.items()},
     }  # fmt: skip
-    output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    program.write(result, output)
     print(table(result))
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import breakdown, growth, processes, run, table, training
+from benchmarks import breakdown, growth, processes, program, run, table, training
 from benchmarks.operations import training_bytes
 from benchmarks.peers import torch_nn
 from transformer_lib.config import ModelConfig
 from transformer_lib.data import multi30k
 from transformer_lib.models.transformer import Transformer
-from transformer_lib.training.loss import LOGITS_AT_ONCE
+from transformer_lib.training.loss import rows_at_once
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv-bench" / "bin" / "python"
@@ -128,7 +128,9 @@ def test_ratios_are_taken_against_the_best_peer_as_it_comes():
     assert rows[-1][4] == "6.00"
 
 
-@pytest.mark.parametrize(("axis", "value"), [("length", 8), ("width", 64), ("layers", 2)])
+@pytest.mark.parametrize(
+    ("axis", "value"), [("length", 8), ("width", 64), ("layers", 2), ("vocabulary", 64_000)]
+)
 def test_counted_memory_is_what_the_backward_pass_keeps(axis, value):
     """Beside it: parameters, their gradients and Adam's two moments; and the loss's two blocks."""
     config, _, length = growth.at(axis, value)
@@ -149,7 +151,8 @@ def test_counted_memory_is_what_the_backward_pass_keeps(axis, value):
         hidden = model(src, tgt, returns="hidden")
     n_parameters = sum(p.numel() for p in model.parameters())
     counted = training_bytes(config, src.numel(), tgt.numel())
-    counted -= 16 * n_parameters + 4 * 2 * LOGITS_AT_ONCE["cpu"]
+    n_rows = rows_at_once(torch.empty(1, tgt.numel(), config.d_model), model.output.weight)
+    counted -= 16 * n_parameters + 4 * 2 * n_rows * config.vocab_size
     n_bytes = sum(storage.nbytes() for storage in kept.values()) + 4 * hidden.numel()
     assert n_bytes == pytest.approx(counted, rel=0.04)  # packed weights are kept too
 
@@ -164,6 +167,26 @@ def test_only_one_thing_changes_along_an_axis():
     model, batch_tokens, length = growth.at("width", 64)
     assert (model.d_model, model.d_ff, batch_tokens, length) == (64, 128, *middle[1:])
     assert growth.at("batch", 1024) == (middle[0], 1024, middle[2])
+
+
+@pytest.mark.parametrize("program_name", ["growth", "breakdown", "processes", "precision"])
+def test_a_rehearsal_leaves_the_result_alone(monkeypatch, program_name):
+    monkeypatch.setattr(sys, "argv", [program_name, "--quick"])
+    quick, output = program.options("Measure.", program_name)
+    assert quick
+    assert output == ROOT / "runs" / f"{program_name}_quick.json"
+    monkeypatch.setattr(sys, "argv", [program_name])
+    assert program.options("Measure.", program_name) == (
+        False,
+        ROOT / "chapters" / "results" / f"{program_name}.json",
+    )
+
+
+def test_a_training_that_fails_says_why_in_one_line():
+    with pytest.raises(SystemExit) as stop:
+        processes.history(2, "train.steps=0")
+    assert str(stop.value).startswith("train.steps=0: error: ")
+    assert "\n" not in str(stop.value)
 
 
 def skip_without_corpus():

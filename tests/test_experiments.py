@@ -71,6 +71,18 @@ def test_captions_are_trained_chosen_on_val_and_scored_by_the_protocol(tmp_path,
     assert (again["test_2016"], again["curve"]) == (test, result["curve"])
 
 
+@pytest.mark.usefixtures("captions")
+def test_a_published_recipe_is_decoded_as_it_was_published(tmp_path, monkeypatch):
+    monkeypatch.setattr(multi30k, "ROOT", tmp_path)
+    multi30k.main(["--preset", "published", "--into", str(tmp_path), *TINY])
+    result = json.loads((tmp_path / "published.json").read_text(encoding="utf-8"))
+    assert " chapters/experiments/multi30k.py --preset published --set " in result["command"]
+    assert result["config"]["model"]["norm_order"] == "post"
+    assert [(v["penalty"], v["length_penalty"]) for v in result["validation"]] == [("length", 1.0)]
+    assert result["chosen_on_validation"]["penalty"] == "length"
+    assert (tmp_path / "runs" / "published" / "config.json").exists()
+
+
 def test_the_length_penalty_is_chosen_on_val_alone(monkeypatch):
     """A test score that would choose another one makes no difference."""
     asked = []
@@ -97,7 +109,7 @@ def test_the_length_penalty_is_chosen_on_val_alone(monkeypatch):
 
 
 def test_a_run_of_another_corpus_is_refused():
-    with pytest.raises(ValueError, match="a run of grammar, not of multi30k"):
+    with pytest.raises(ValueError, match=r"data\.corpus is of grammar, not of multi30k"):
         multi30k.settings(None, ["data.corpus=grammar"])
 
 
@@ -147,7 +159,8 @@ def test_under_torchrun_one_process_scores_what_two_trained(tmp_path):
     sets = [word for setting in settings for word in ("--set", setting)]
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
                script, "--into", tmp_path, *sets]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.count('"ordinary"') == 1  # shown by one, and so written by one
     result = json.loads((tmp_path / "grammar_translator.json").read_text(encoding="utf-8"))
     assert result["command"].startswith("torchrun --nproc-per-node=2 chapters/experiments/grammar")
     assert result["environment"]["processes"] == "2"
@@ -157,5 +170,5 @@ def test_under_torchrun_one_process_scores_what_two_trained(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_the_whole_command_makes_a_model_as_good_as_the_one_that_ships(tmp_path):
-    """About 15 minutes on two cores."""
+    """About 14 minutes on two cores."""
     assert grammar(tmp_path)["exact_match"]["ordinary"] >= 97

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -390,14 +390,19 @@ def info(
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run a command; every expected error is one line on standard error.
+    """Run a command and exit."""
+    command = typer.main.get_command(app).main
+    exit_with(lambda: command(arguments, prog_name="transformer_lib", standalone_mode=False))
+
+
+def exit_with(program: Callable[[], int | None]) -> NoReturn:
+    """Run a program; every expected error is one line on standard error.
 
     The exit code is 0, 1 for an error, 2 for a wrong call, 130 for Ctrl-C.
     """
     logging.basicConfig(format="warning: %(message)s", level=logging.WARNING)
     try:
-        command = typer.main.get_command(app)
-        code = command.main(arguments, prog_name="transformer_lib", standalone_mode=False)
+        code = program()
         sys.stdout.flush()
         if code == INTERRUPTED:  # newer versions of typer turn Ctrl-C into this
             raise KeyboardInterrupt

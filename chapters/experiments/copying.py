@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformer_lib.cli import exit_with
 from transformer_lib.config import BOS, EOS, RNNConfig
 from transformer_lib.models.rnn import RecurrentSeq2Seq
 
@@ -88,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    exit_with(main)

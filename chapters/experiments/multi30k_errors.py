@@ -15,16 +15,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from transformer_lib.cli import exit_with
 from transformer_lib.config import DecodeConfig
 from transformer_lib.data.corpus import ParallelText, load_split
 from transformer_lib.evaluation import bleu
 from transformer_lib.models import build_model
 from transformer_lib.training.checkpoint import MODEL, checkpoints, load_weights
 from transformer_lib.training.files import read_tensors
-from transformer_lib.training.run import RunFolder
+from transformer_lib.training.run import RunFolder, environment
 from transformer_lib.translator import Translator
 
 ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = "chapters/experiments/multi30k_errors.py"
 N_WORST = 5
 N_MAPS, FEWEST_WORDS, MOST_WORDS = 2, 8, 10  # set before any map was seen
 BANDS = ((0, 0), (1, 9), (10, 99), (100, 999), (1_000, None))
@@ -137,7 +139,10 @@ def maps(
 
 def last_checkpoint(run: RunFolder, translator: Translator) -> Translator:
     """Return the translator of the last checkpoint alone, not averaged with those before."""
-    path = checkpoints(run.checkpoint_folder, interrupted=False)[-1]
+    found = checkpoints(run.checkpoint_folder, interrupted=False)
+    if not found:
+        raise ValueError(f"{run.path} has no checkpoints; train it here")
+    path = found[-1]
     model = build_model(run.config.model)
     load_weights(model, read_tensors(path / MODEL), path.name)
     return Translator(
@@ -164,9 +169,8 @@ def on_validation(
 def main(arguments: list[str] | None = None) -> None:
     """Translate again, count, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--run", type=Path, default=ROOT / "runs" / "multi30k", metavar="FOLDER"
-    )
+    usual = ROOT / "runs" / "multi30k"
+    parser.add_argument("--run", type=Path, default=usual, metavar="FOLDER")
     parser.add_argument(
         "--into", type=Path, default=ROOT / "chapters" / "results"
     )
@@ -179,10 +183,11 @@ def main(arguments: list[str] | None = None) -> None:
     data = run.config.data
     test, train = load_split(data, "test_2016"), load_split(data, "train")
     translations = translator.translate(test.src, decode)
+    named = "" if options.run == usual else f" --run {options.run.name}"
     result = {
-        "command": "python chapters/experiments/multi30k_errors.py",
+        "command": f"python {SCRIPT}" + named,
         "of": scored["command"],
-        "environment": scored["environment"],
+        "environment": environment(),
         "test_2016": {
             "source_words": " ".join(str(len(s.split())) for s in test.src),
             "counts": sentence_counts(translations, test.tgt),
@@ -201,4 +206,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    exit_with(main)

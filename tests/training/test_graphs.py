@@ -121,7 +121,7 @@ def test_batches_of_the_host_are_computed_as_always(always_recorded, monkeypatch
         (True, World(), False),
     ],
 )
-def test_updates_are_recorded_on_one_cuda_device_unless_switched_off(graphs_on, world, expected):
+def test_updates_are_recorded_on_one_cuda_device_if_asked_for(graphs_on, world, expected):
     assert graphs.wanted(configuration(graphs=graphs_on).train, world) is expected
 
 

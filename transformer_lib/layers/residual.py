@@ -55,6 +55,6 @@ class Residual(nn.Module):
         real: Bool[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Add the sub-layer's output to x."""
-        # Where sub-layers compute in bfloat16, so does the path between them: nothing to convert.
+        # Where sub-layers compute in bfloat16, so does the path between them: less to convert.
         x = x.to(output.dtype) + drop(output, self.dropout, self.training)
         return self.norm(x, real) if self.order == "post" else x

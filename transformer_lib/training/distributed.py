@@ -36,12 +36,11 @@ def pick_device(wanted: str, local_rank: int = 0) -> torch.device:
 
 def is_first_process() -> bool:
     """Whether this is the process that speaks and writes; known before and after `World` is."""
-    return os.environ.get("RANK", "0") == "0"
+    return os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK") == "0"
 
 
-def launcher() -> str:
-    """Return what starts a script as this one was started, for the record."""
-    n_processes = os.environ.get("WORLD_SIZE", "1")
+def launcher(n_processes: str) -> str:
+    """Return what starts a script in so many processes of one machine, for the record."""
     return "python" if n_processes == "1" else f"torchrun --nproc-per-node={n_processes}"
 
 

@@ -142,6 +142,14 @@ class RunFolder:
                 break
         return records
 
+    def environment(self) -> dict[str, str]:
+        """Return the versions and the hardware with which the run was begun or last went on.
+
+        Raises:
+            OSError: the file cannot be read; a run that was passed on may lack it.
+        """
+        return json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
+
     def rewind(self, step: int) -> list[dict[str, Any]]:
         """Drop what was recorded after `step`, since it will be recorded again; return the rest."""
         kept = [record for record in self.metrics() if record["step"] <= step]
