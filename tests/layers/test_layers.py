@@ -134,6 +134,15 @@ def test_masked_batch_norm_counts_real_tokens_only():
     assert not torch.allclose(plain(x, real)[real], theirs(x[real]))
 
 
+def test_batch_norm_computes_in_float32_whatever_comes_in():
+    """The mean of large bfloat16 numbers, rounded to bfloat16, would be off by a tenth and more."""
+    x = (torch.randn(16, 32, 8) + 50).bfloat16()
+    exact = nn.BatchNorm1d(8).double()(x.double().flatten(0, 1)).view_as(x)
+    found = BatchNorm(8)(x)
+    assert found.dtype == torch.bfloat16
+    assert (found.double() - exact).abs().max() < 0.02
+
+
 def test_batch_norm_gradients_are_right():
     norm, x = BatchNorm(3, masked=True).double(), normal(2, 3, 3).requires_grad_()
     real = torch.tensor([[True, True, False], [True, True, True]])
@@ -149,6 +158,14 @@ def test_residual_is_the_papers_formula_or_pre_norm(order):
 
     expected = norm(x + x @ weight) if order == "post" else x + norm(x) @ weight
     torch.testing.assert_close(residual(x, lambda y: y @ weight), expected, **EXACT)
+
+
+@pytest.mark.parametrize("order", ["pre", "post"])
+def test_the_residual_path_has_the_type_of_the_sub_layers(order):
+    residual = Residual(6, dropout=0.3, order=order)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = residual(torch.randn(2, 3, 6), nn.Linear(6, 6))
+    assert output.dtype == torch.bfloat16
 
 
 def test_residual_dropout_acts_before_the_addition():
