@@ -206,11 +206,14 @@ def trained(
 
 
 def is_finished(run: RunFolder) -> bool:
-    """Whether all updates were made and saved. Weights alone, passed on, count as a whole run."""
-    wanted = run.config.train.steps
-    recorded = [record["step"] for record in run.metrics()][-1:]
+    """Whether training came to its end, and was saved. Weights passed on count as a whole run."""
+    metrics, train = run.metrics(), run.config.train
+    nlls = [record["valid_nll"] for record in metrics if "valid_nll" in record]
+    waited = len(nlls) - 1 - nlls.index(min(nlls)) if nlls else 0
+    recorded = [record["step"] for record in metrics][-1:]
     saved = [step_of(path) for path in checkpoints(run.checkpoint_folder)][-1:]
-    return min(recorded + saved, default=wanted) >= wanted and run.weights_path.exists()
+    all_made = min(recorded + saved, default=train.steps) >= train.steps
+    return (all_made or 0 < train.patience <= waited) and run.weights_path.exists()
 
 
 def draw_curve(run: RunFolder) -> None:

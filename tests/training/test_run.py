@@ -7,6 +7,7 @@ import pytest
 import torch
 from tiny_run import configuration, train_tiny
 
+from transformer_lib.recipe import is_finished
 from transformer_lib.training import run as run_module
 from transformer_lib.training.files import DamagedFile
 from transformer_lib.training.run import RunFolder, environment
@@ -164,3 +165,16 @@ def test_a_damaged_checkpoint_is_left_out_of_the_average(tmp_path):
     assert len(told) == 1
     assert "left out of the average" in told[0]
     assert all(torch.equal(mean[name], value) for name, value in average(kept).items())
+
+
+@pytest.mark.parametrize(
+    ("patience", "steps", "finished"),
+    [(2, 100, True), (3, 100, False), (0, 100, False), (3, 4, True)],
+)
+def test_a_run_is_finished_by_its_updates_or_its_patience(tmp_path, patience, steps, finished):
+    run = RunFolder.create(tmp_path / "run", configuration(patience=patience, steps=steps))
+    for step, nll in enumerate([3.0, 2.0, 2.5, 2.0], start=1):
+        run.record({"step": step, "valid_nll": nll})
+    assert not is_finished(run)  # no weights yet
+    run.weights_path.touch()
+    assert is_finished(run) is finished
