@@ -2,7 +2,7 @@
 
 python -m benchmarks.breakdown [--quick]
 
-The preset multi30k, each batch read once (no consistency), on one core, in float32 and in bfloat16.
+The model and the batches that peers are measured with, on one core, in float32 and in bfloat16.
 Every operation that PyTorch's profiler sees counts for the part that it belongs to; what is left of
 the wall clock is Python's. The floor is the operations of the matrix products over the rate of a
 large product of the same type. Watching may cost time, so the same batches are timed before,
@@ -25,10 +25,10 @@ from benchmarks import program
 from benchmarks.case import pin
 from benchmarks.operations import matrix_rate, training_flops
 from benchmarks.run import significant
-from transformer_lib.config import PRESETS
+from benchmarks.settings import FULL, config
 from transformer_lib.data.batching import Batches
 from transformer_lib.models import build_model
-from transformer_lib.recipe import Prepared, fitted, prepare
+from transformer_lib.recipe import Prepared, prepare
 from transformer_lib.training import update
 from transformer_lib.training.distributed import World
 from transformer_lib.training.run import environment
@@ -63,7 +63,7 @@ def part_of(event: FunctionEvent) -> str:
 def updates(data: Prepared, precision: str, batches: Batches) -> Callable[[], int]:
     """Return a function that makes an update and returns its number of target tokens."""
     config = data.run.config
-    how = config.train.updated(precision=precision, consistency=0.0)
+    how = config.train.updated(precision=precision)
     update.keep_freed_memory()
     update.keep_few_kernels()
     torch.manual_seed(how.seed)
@@ -122,7 +122,7 @@ def main() -> None:
     pin()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        data = prepare(fitted(PRESETS["multi30k"]), folder, say=lambda line: None)
+        data = prepare(config(FULL), folder, say=lambda line: None)
     watched = 1 if quick else WATCHED
     result = {
         "command": "python -m benchmarks.breakdown" + " --quick" * quick,

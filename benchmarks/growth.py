@@ -41,7 +41,7 @@ SEED = 1
 def at(axis: str, value: int) -> tuple[ModelConfig, int, int]:
     """Return the model, the tokens of a batch and of a sentence, with one thing changed."""
     point = {**MIDDLE, axis: value}
-    model = PRESETS["multi30k"].model.updated(
+    model = PRESETS["small"].model.updated(
         vocab_size=point["vocabulary"], d_model=point["width"], d_ff=2 * point["width"],
         n_encoder_layers=point["layers"], n_decoder_layers=point["layers"],
     )  # fmt: skip
@@ -63,7 +63,7 @@ def measure(point: str, sizes: Sizes) -> dict[str, float]:
     model, batch_tokens, length = at(axis, int(value))
     pairs = random_pairs(model.vocab_size, length, 4 * batch_tokens)
     watch, before = Watch(WARM_UP, min(SECONDS, sizes.seconds)), resident_mib()
-    train = PRESETS["multi30k"].train.updated(precision="float32", device="cpu")
+    train = PRESETS["small"].train.updated(precision="float32", device="cpu")
     with suppress(Enough):
         train_watched(model, pairs, batch_tokens, train, watch)
     return {
@@ -136,7 +136,7 @@ def main() -> None:
         "command": "python -m benchmarks.growth" + " --quick" * (sizes is QUICK),
         "settings": {"axes": AXES, "middle": MIDDLE, "warmup_updates": WARM_UP, "seconds": SECONDS,
                      "seed": SEED,
-                     "rounds": sizes.rounds, "model": PRESETS["multi30k"].to_dict()["model"]},
+                     "rounds": sizes.rounds, "model": PRESETS["small"].to_dict()["model"]},
         "environment": {**environment(), "threads": "1"},
         "matrix_flops_per_s": significant(rate),
         "points": points,

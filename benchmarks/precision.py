@@ -2,7 +2,7 @@
 
 python -m benchmarks.precision [--quick]
 
-The preset multi30k, each batch read once, cut short, its learning rate with it. The two precisions
+The model that peers are measured with, trained for a short while. The two precisions
 of a seed see the same batches and the same dropout, train side by side, one core each, and are
 validated as they were trained.
 """
@@ -13,21 +13,21 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks import program
-from benchmarks.processes import history
+from benchmarks.processes import SAME, history
 from benchmarks.run import significant
 from transformer_lib.training.run import environment
 
 PRECISIONS = ("float32", "bfloat16")
 SEEDS = (1, 2, 3)
-UPDATES = 300
+UPDATES, PEAK_LR = 300, 2e-3
 
 
 def valid_nll(seed: int, precision: str, updates: int) -> float:
     """Return the validation loss at the end of a short training, in nats a piece."""
     records = history(
         1, f"train.seed={seed}", f"data.seed={seed}", f"train.precision={precision}",
-        f"train.steps={updates}", f"train.warmup={max(1, updates // 3)}", "train.consistency=0",
-        f"train.evaluate_every={updates}",
+        f"train.steps={updates}", f"train.warmup={max(1, updates // 3)}",
+        f"train.peak_lr={PEAK_LR}", f"train.evaluate_every={updates}",
     )  # fmt: skip
     return records[-1]["valid_nll"]
 
@@ -46,7 +46,7 @@ def main() -> None:
     differences = [half - full for full, half in zip(*found.values(), strict=True)]
     result = {
         "command": "python -m benchmarks.precision" + " --quick" * quick,
-        "settings": {"preset": "multi30k", "updates": updates, "seeds": SEEDS},
+        "settings": {"train": SAME, "peak_lr": PEAK_LR, "updates": updates, "seeds": SEEDS},
         "environment": {**environment(), "threads": "1"},
         "valid_nll": {p: [significant(nll) for nll in values] for p, values in found.items()},
         "bfloat16_minus_float32": [significant(d) for d in differences],

@@ -1,9 +1,10 @@
-"""What a second process gives: the training of the preset multi30k under torchrun, against one.
+"""What a second process gives: training under torchrun, against one process.
 
 python -m benchmarks.processes [--quick]
 
-Each process has one thread. "split" shares out the same batches, "doubled" has batches of twice as
-many tokens, so that each process holds as many as the one process did.
+The model is the one that peers are measured with. Each process has one thread. "split" shares out
+the same batches, "doubled" has batches of twice as many tokens, so that each process holds as many
+as the one process did.
 """
 
 import json
@@ -20,13 +21,15 @@ from benchmarks.settings import ROOT
 from transformer_lib.config import PRESETS
 from transformer_lib.training.run import environment
 
-TOKENS = PRESETS["multi30k"].data.batch_tokens
-CASES = {"one": (1, TOKENS), "split": (2, TOKENS), "doubled": (2, 2 * TOKENS)}
+BATCH_TOKENS = PRESETS["small"].data.batch_tokens
+CASES = {"one": (1, BATCH_TOKENS), "split": (2, BATCH_TOKENS), "doubled": (2, 2 * BATCH_TOKENS)}
+SAME = ("--corpus", "multi30k", "--preset", "small", "--set", "model.norm_order=post",
+        "--set", "train.device=cpu")  # fmt: skip
 REPORTS, EVERY, ROUNDS = 4, 8, 3  # reports of so many updates; the first half is a warm-up
 
 
 def history(n_processes: int, *settings: str) -> list[dict[str, float]]:
-    """Train the preset multi30k in a run folder of its own; return what was recorded.
+    """Train on Multi30k in a run folder of its own; return what was recorded.
 
     Raises:
         SystemExit: the training failed; with the line that says why.
@@ -36,7 +39,7 @@ def history(n_processes: int, *settings: str) -> list[dict[str, float]]:
         command = [
             sys.executable, "-m", "torch.distributed.run", "--standalone",
             f"--nproc-per-node={n_processes}", "-m", "--", "transformer_lib", "train",
-            "--preset", "multi30k", "--run", str(run), "--quiet", "--set", "train.device=cpu",
+            *SAME, "--run", str(run), "--quiet",
         ]  # fmt: skip
         for setting in settings:
             command += ["--set", setting]
@@ -61,7 +64,6 @@ def tokens_per_s(n_processes: int, batch_tokens: int, n_reports: int, every: int
     reports = history(
         n_processes, f"data.batch_tokens={batch_tokens}", f"train.steps={steps}",
         f"train.log_every={every}", f"train.evaluate_every={steps}", "train.precision=float32",
-        "train.consistency=0",
     )  # fmt: skip
     speeds = [report["tokens_per_s"] for report in reports if "tokens_per_s" in report]
     return statistics.median(speeds[len(speeds) // 2 :])

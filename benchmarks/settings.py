@@ -15,6 +15,7 @@ from transformer_lib.training.files import read_tensors
 ROOT = Path(__file__).resolve().parents[1]
 PEER_LR = 5e-4  # constant: what the peers learn is thrown away
 TUTORIAL_BATCH = 128  # random sentences
+TEXT = PRESETS["multi30k"].data
 
 
 class Sizes(NamedTuple):
@@ -38,10 +39,11 @@ def config(sizes: Sizes) -> RunConfig:
 
     Post-norm, as the peers have it, so that all of them hold the same function.
     """
-    preset = PRESETS["multi30k"]
+    preset = PRESETS["small"]
     return dataclasses.replace(
         preset,
         model=preset.model.updated(norm_order="post"),
+        data=preset.data.updated(corpus=TEXT.corpus, lowercase=TEXT.lowercase),
         train=TrainConfig(
             steps=sizes.weight_updates,
             warmup=max(1, sizes.weight_updates // 4),
@@ -77,7 +79,7 @@ def prepared(sizes: Sizes) -> Prepared:
 
 def test_lines(n_sentences: int) -> list[str]:
     """Return sentences spread over test_2016."""
-    lines = load_split(PRESETS["multi30k"].data, "test_2016").src
+    lines = load_split(TEXT, "test_2016").src
     return lines[:: max(1, len(lines) // n_sentences)][:n_sentences]
 
 

@@ -205,7 +205,7 @@ def test_train_goes_on_with_the_same_command_and_with_the_folder_alone(call, tmp
     [
         ({}, "runs/grammar", "grammar", False),
         ({"corpus": "multi30k"}, "runs/multi30k", "multi30k", True),
-        ({"src": "a.en", "tgt": "a.de"}, "runs/files", "files", False),
+        ({"src": "a.en", "tgt": "a.de"}, "runs/small", "files", False),
         ({"src": "a", "tgt": "b", "preset": "base"}, "runs/base", "files", False),
         ({"preset": "multi30k"}, "runs/multi30k", "multi30k", True),
     ],

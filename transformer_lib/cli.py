@@ -26,7 +26,7 @@ UsageError = typer.BadParameter.__base__  # its home differs between versions of
 # What is slow to import is imported where it is used: help and errors should come at once.
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
-PRESET_OF = {"grammar": "grammar", "multi30k": "multi30k", "files": "multi30k"}
+PRESET_OF = {"grammar": "grammar", "multi30k": "multi30k", "files": "small"}
 
 app = typer.Typer(
     add_completion=False,
