@@ -105,4 +105,5 @@ def plot_schedule(schedules: Mapping[str, Any], title: str) -> Figure:
         peak = int(values.argmax())
         colour = line_look(i)["color"]
         figure.axes[0].plot(steps[peak], values[peak], "o", color=colour)
+    figure.axes[0].legend(loc="upper right")  # rates rise early and fall late: nothing is there
     return figure
