@@ -85,6 +85,7 @@ def main() -> None:
     result = {
         "command": "python -m benchmarks.processes" + " --quick" * quick,
         "settings": {
+            "train": SAME,
             "cases": {name: {"processes": n, "batch_tokens": t} for name, (n, t) in CASES.items()},
             "updates": reports * every, "log_every": every, "rounds": rounds,
         },
