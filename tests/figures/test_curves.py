@@ -42,6 +42,17 @@ def test_a_schedule_marks_its_peak():
     assert peaks == [[2, 0.4], [1, 0.5]]
 
 
+def test_the_legend_of_schedules_stands_clear_of_their_lines():
+    steps = np.arange(1, 101)
+    late = np.minimum(steps / 40, (40 / steps) ** 0.5)
+    figure = plot_schedule({"early, and a long name": late, "late": steps / 100}, "Up")
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    box = axes.get_legend().get_window_extent()
+    for line in axes.lines:
+        assert not box.count_contains(axes.transData.transform(line.get_xydata()))
+
+
 def test_schedules_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="0 schedules"):
         plot_schedule({}, "Up")

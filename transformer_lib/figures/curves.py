@@ -105,5 +105,6 @@ def plot_schedule(schedules: Mapping[str, Any], title: str) -> Figure:
         peak = int(values.argmax())
         colour = line_look(i)["color"]
         figure.axes[0].plot(steps[peak], values[peak], "o", color=colour)
-    figure.axes[0].legend(loc="upper right")  # rates rise early and fall late: nothing is there
+    figure.axes[0].set_ylim(top=1.3 * max(values.max() for values in rates.values()))
+    figure.axes[0].legend(loc="upper right")  # above every peak
     return figure
