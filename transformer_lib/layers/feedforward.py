@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from transformer_lib.config import require_positive, require_rate
 from transformer_lib.layers.dropout import drop
+from transformer_lib.layers.linear import Linear
 
 
 class FeedForward(nn.Module):
@@ -24,12 +25,12 @@ class FeedForward(nn.Module):
         require_positive(d_model=d_model, d_ff=d_ff)
         require_rate(dropout=dropout)
         self.dropout = dropout
-        self.w_1 = nn.Linear(d_model, d_ff)
-        self.w_2 = nn.Linear(d_ff, d_model)
+        self.w_1 = Linear(d_model, d_ff)
+        self.w_2 = Linear(d_ff, d_model)
         for linear in (self.w_1, self.w_2):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
 
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """Transform each position by itself."""
-        return self.w_2(drop(self.w_1(x).relu(), self.dropout, self.training))
+        return self.w_2(drop(self.w_1(x).relu_(), self.dropout, self.training))

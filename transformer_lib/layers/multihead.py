@@ -13,6 +13,7 @@ from transformer_lib.layers.attention import (
     scaled_dot_product_attention,
     windowed_attention,
 )
+from transformer_lib.layers.linear import Linear, linear
 from transformer_lib.layers.masks import AttentionMask, check_window
 
 
@@ -75,10 +76,10 @@ class MultiHeadAttention(nn.Module):
         self.window, self.causal_window = window, causal_window
         self.d_k = d_model // n_heads if d_k is None else d_k
         self.d_v = d_model // n_heads if d_v is None else d_v
-        self.w_q = nn.Linear(d_model, n_heads * self.d_k, bias=False)
-        self.w_k = nn.Linear(d_model, n_heads * self.d_k, bias=False)
-        self.w_v = nn.Linear(d_model, n_heads * self.d_v, bias=False)
-        self.w_o = nn.Linear(n_heads * self.d_v, d_model, bias=False)
+        self.w_q = Linear(d_model, n_heads * self.d_k, bias=False)
+        self.w_k = Linear(d_model, n_heads * self.d_k, bias=False)
+        self.w_v = Linear(d_model, n_heads * self.d_v, bias=False)
+        self.w_o = Linear(n_heads * self.d_v, d_model, bias=False)
         for projection in (self.w_q, self.w_k, self.w_v, self.w_o):
             nn.init.xavier_uniform_(projection.weight)
 
@@ -122,12 +123,12 @@ class MultiHeadAttention(nn.Module):
         return append(cache, KVCache(*self.project(memory, self.w_k, self.w_v)))
 
     def project(
-        self, x: Float[Tensor, "B T D"], *projections: nn.Linear
+        self, x: Float[Tensor, "B T D"], *projections: Linear
     ) -> list[Float[Tensor, "B H T _"]]:
         """Apply several projections in one product; bring each one's heads before the positions."""
         weight = torch.cat([projection.weight for projection in projections])
         widths = [projection.out_features for projection in projections]
-        parts = F.linear(x, weight).split(widths, dim=-1)
+        parts = linear(x, weight).split(widths, dim=-1)
         return [part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in parts]
 
     def attend(
