@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from transformer_lib.layers.dropout import drop
+from transformer_lib.layers.dropout import add_dropped, drop
 
 N = 400_000
 
@@ -63,3 +63,27 @@ def test_the_seed_decides():
         masks.append(drop(torch.ones(1001), 0.5, training=True))
     assert masks[0].equal(masks[1])
     assert not masks[0].equal(masks[2])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_added_to_another_tensor_it_is_the_same_sum_with_the_same_gradients(dtype):
+    x, output, d_sum = torch.randn(3, 30, 50, dtype=dtype).unbind()
+    exact = x.double().requires_grad_(), output.double().requires_grad_()
+    torch.manual_seed(5)
+    mask = drop(torch.ones_like(x), 0.3, training=True) != 0
+    expected = exact[0] + exact[1] * mask / 0.7
+    x.requires_grad_()
+    output.requires_grad_()
+    torch.manual_seed(5)
+    found = add_dropped(x, output, 0.3, training=True)
+    rounding = torch.finfo(dtype).eps
+    torch.testing.assert_close(found.double(), expected, rtol=rounding, atol=4 * rounding)
+    ours = torch.autograd.grad(found, (x, output), d_sum)
+    theirs = torch.autograd.grad(expected, exact, d_sum.double())
+    for gradient, reference in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(gradient.double(), reference, rtol=rounding, atol=0)
+
+
+def test_outside_training_the_whole_output_is_added():
+    x, output = torch.randn(2, 3, 4).unbind()
+    assert add_dropped(x, output, 0.5, training=False).equal(x + output)

@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from transformer_lib.config import require_rate
-from transformer_lib.layers.dropout import drop
+from transformer_lib.layers.dropout import add_dropped
 from transformer_lib.layers.normalization import make_norm
 
 
@@ -56,5 +56,5 @@ class Residual(nn.Module):
     ) -> Float[Tensor, "B T D"]:
         """Add the sub-layer's output to x."""
         # Where sub-layers compute in bfloat16, so does the path between them: less to convert.
-        x = x.to(output.dtype) + drop(output, self.dropout, self.training)
+        x = add_dropped(x.to(output.dtype), output, self.dropout, self.training)
         return self.norm(x, real) if self.order == "post" else x
