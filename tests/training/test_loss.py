@@ -86,10 +86,10 @@ def test_the_best_prediction_under_smoothing_is_not_certainty():
     assert loss(best) < min(loss(best - 0.01), loss(best + 0.01), loss(0.9999))
 
 
-@pytest.mark.parametrize("at_once", [1, 50, 2**21])  # logits: two rows, four, all at a time
+@pytest.mark.parametrize("at_once", [1, 400, 2**21])  # two rows of logits, four, all at a time
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_the_projected_loss_equals_the_plain_one(monkeypatch, at_once, smoothing):
-    monkeypatch.setitem(loss_module.LOGITS_AT_ONCE, "cpu", at_once)
+    monkeypatch.setitem(loss_module.BYTES_AT_ONCE, "cpu", at_once)
     _, targets = example()
     hidden = torch.randn(1, 40, 2, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(11, 2, dtype=torch.float64, requires_grad=True)
@@ -102,7 +102,7 @@ def test_the_projected_loss_equals_the_plain_one(monkeypatch, at_once, smoothing
 
 @pytest.mark.parametrize("consistency", [0.0, 2.5])
 def test_the_projected_loss_has_the_gradient_of_its_values(monkeypatch, consistency):
-    monkeypatch.setitem(loss_module.LOGITS_AT_ONCE, "cpu", 1)  # two rows, two, and one
+    monkeypatch.setitem(loss_module.BYTES_AT_ONCE, "cpu", 1)  # two rows, two, and one
     hidden = torch.randn(2, 5, 2, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(7, 2, dtype=torch.float64, requires_grad=True)
     targets = torch.tensor([1, PAD, 3, 6, 3])
@@ -126,6 +126,19 @@ def test_half_precision_is_in_the_products_alone():
     token_nll(exact[0] @ weight.T, targets, 0.1).loss.backward()
     for ours, theirs in zip(found, (exact.grad, weight.grad), strict=True):
         assert (ours - theirs).norm() < 0.01 * theirs.norm()
+
+
+def test_a_target_that_is_out_of_the_question_costs_87_and_its_gradient_is_exact():
+    """Likelihoods below the smallest normal number of float32 cannot be told from it."""
+    hidden = torch.tensor([[[500.0], [-1.0]]], requires_grad=True)
+    weight, targets = torch.tensor([[0.0], [1.0], [0.0]]), torch.tensor([2, 1])
+    loss, nll = projected_nll(hidden, weight, targets, 0.1)
+    second = math.log(math.exp(-1) + 2) + 1
+    assert nll.item() == pytest.approx(87.34 + second, abs=0.01)
+    assert math.isfinite(loss.item())
+    (gradient,) = torch.autograd.grad(loss, hidden)
+    (reference,) = torch.autograd.grad(token_nll((hidden @ weight.T)[0], targets, 0.1).loss, hidden)
+    torch.testing.assert_close(gradient, reference)
 
 
 def test_consistency_adds_the_divergence_between_two_passes():

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from transformer_lib.config import PAD
 
-# About how many logits to compute at a time: on a CPU as many as its cache holds.
-LOGITS_AT_ONCE = {"cpu": 2**20, "cuda": 2**28, "mps": 2**26}
+ROWS = 64  # positions come in multiples of it; see `layers.linear.SplitLinear` for the reason
+# About how many bytes of logits to compute at a time: on a CPU as many as its cache holds.
+BYTES_AT_ONCE = {"cpu": 2**22, "cuda": 2**30, "mps": 2**28}
 
 
 def rows_at_once(hidden: Float[Tensor, "P N D"], weight: Float[Tensor, "V D"]) -> int:
@@ -20,7 +21,9 @@ def rows_at_once(hidden: Float[Tensor, "P N D"], weight: Float[Tensor, "V D"]) -
     than the logits themselves.
     """
     n_passes, _, width = hidden.shape
-    return max(LOGITS_AT_ONCE[hidden.device.type] // (n_passes * len(weight)), width)
+    row = n_passes * len(weight) * hidden.element_size()
+    n_rows = max(BYTES_AT_ONCE[hidden.device.type] // row, width)
+    return n_rows // ROWS * ROWS or n_rows
 
 
 class TokenLoss(NamedTuple):
@@ -61,8 +64,8 @@ def projected_nll(
     """Return `token_nll(hidden @ weight.T, targets, smoothing)`, a few rows of logits at a time.
 
     With thousands of pieces and a small model the logits are the largest tensors of all. Here they
-    never exist together, and only `loss` has a gradient. The product is taken in the type of
-    `hidden`, everything after it in float32 or better.
+    never exist together, and only `loss` has a gradient. Logits, probabilities and their
+    gradient have the type of `hidden`; what is summed over tokens is float32 or better.
 
     Args:
         hidden: the states of P passes over the same tokens, which differ in their dropout.
@@ -79,7 +82,12 @@ def projected_nll(
 
 
 class ProjectedLoss(torch.autograd.Function):
-    """`projected_nll`, which computes its gradient on the way, while the logits are at hand."""
+    """`projected_nll`, which computes its gradient on the way, while the logits are at hand.
+
+    The loss of a token is its negative log-likelihood, plus smoothing times how far its logit lies
+    above the mean logit. The mean logit is a product with the mean vector: neither it nor its
+    gradient needs the logits.
+    """
 
     @staticmethod
     def forward(
@@ -91,22 +99,30 @@ class ProjectedLoss(torch.autograd.Function):
         consistency: float,
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """Return the loss and the likelihood."""
-        precise = torch.promote_types(hidden.dtype, torch.float32)
-        cast, d_hidden = weight.to(hidden.dtype), torch.empty_like(hidden)
-        d_weight, sums = torch.zeros_like(weight), hidden.new_zeros(2, dtype=precise)
+        (n_passes, n_targets, _), to_fill = hidden.shape, -len(targets) % ROWS
+        hidden = F.pad(hidden, (0, 0, 0, to_fill))
+        targets = F.pad(targets, (0, to_fill), value=PAD)
+        share = targets.ne(PAD).to(hidden.dtype)[:, None] / n_passes  # of each row in the sums
+        counted, cast, mean = hidden * share, weight.to(hidden.dtype), weight.mean(dim=0)
+        d_hidden, d_weight = torch.empty_like(hidden), torch.zeros_like(weight)
+        figures = weight.new_empty(3, n_passes, len(targets))
         n_rows = rows_at_once(hidden, weight)
-        share = targets.ne(PAD).to(hidden.dtype)[:, None] / len(hidden)  # of each row in the sums
         for start in range(0, len(targets), n_rows):
             rows = slice(start, start + n_rows)
-            states = hidden[:, rows].flatten(0, 1)
-            logits = F.linear(states, cast).to(precise).unflatten(0, (len(hidden), -1))
-            some, d_logits = loss_and_gradient(logits, targets[rows], smoothing, consistency)
-            d_logits = d_logits.to(hidden.dtype).flatten(0, 1)
-            sums += some
-            d_hidden[:, rows] = (d_logits @ cast).unflatten(0, (len(hidden), -1)) * share[rows]
-            d_weight += d_logits.T @ (hidden[:, rows] * share[rows]).flatten(0, 1)
-        ctx.save_for_backward(d_hidden, d_weight)
-        loss, nll = sums.unbind()
+            logits = F.linear(hidden[:, rows].flatten(0, 1), cast).unflatten(0, (n_passes, -1))
+            figures[:, :, rows], d_logits = figures_and_gradient(
+                logits, targets[rows], smoothing, consistency
+            )
+            d_logits = d_logits.flatten(0, 1)
+            d_hidden[:, rows] = (d_logits @ cast).unflatten(0, (n_passes, -1))
+            d_weight += d_logits.T @ counted[:, rows].flatten(0, 1)
+        nll, logit, divergence = figures
+        mean_logit = hidden.to(mean.dtype) @ mean
+        loss = nll + smoothing * (logit - mean_logit) + consistency * divergence
+        d_hidden = (d_hidden - smoothing * mean.to(hidden.dtype)) * share
+        d_weight -= smoothing / len(weight) * counted.to(weight.dtype).sum(dim=(0, 1))
+        ctx.save_for_backward(d_hidden[:, :n_targets], d_weight)
+        loss, nll = (torch.stack([loss, nll]) * share[:, 0]).sum(dim=(1, 2)).unbind()
         ctx.mark_non_differentiable(nll)
         return loss, nll
 
@@ -119,33 +135,32 @@ class ProjectedLoss(torch.autograd.Function):
         return d_hidden * d_loss.to(d_hidden.dtype), d_weight * d_loss, None, None, None
 
 
-def loss_and_gradient(
+def figures_and_gradient(
     logits: Float[Tensor, "P N V"],
     targets: Int[Tensor, " N"],
     smoothing: float,
     consistency: float,
-) -> tuple[Float[Tensor, "2"], Float[Tensor, "P N V"]]:
-    """Return loss and likelihood, summed over the tokens, and the gradient of each row's loss.
+) -> tuple[Float[Tensor, "3 P N"], Float[Tensor, "P N V"]]:
+    """Return three figures of each row, and the gradient of a sum of them by the logits.
 
-    The gradient of the cross-entropy is what the model predicts minus what is wanted:
-    softmax(logits) - (1 - smoothing) onehot(target) - smoothing / V. Rows whose target is PAD, and
-    the mean over the passes, are the caller's: it has smaller tensors to multiply.
+    They are the negative log-likelihood (of a target less likely than e^-87 it is 87), the target's
+    logit, and the divergence between the passes. The sum is nll + smoothing * logit + consistency *
+    divergence, and the gradient of its first two what the model predicts minus what is wanted:
+    softmax(logits) - (1 - smoothing) onehot(target). Whether a row counts is the caller's matter.
     """
-    n_passes, vocab_size = logits.size(0), logits.size(-1)
-    log_probs, real = logits.log_softmax(dim=-1), targets.ne(PAD)
-    index = targets.expand(n_passes, -1)[..., None]
-    nll = -log_probs.gather(-1, index)[..., 0].mean(dim=0).mul(real).sum()
-    uniform = -log_probs.mean(dim=-1).mean(dim=0).mul(real).sum()
-    loss = (1.0 - smoothing) * nll + smoothing * uniform
-    d_divergence = None
+    precise = torch.promote_types(logits.dtype, torch.float32)
+    at_target = (..., torch.arange(len(targets), device=targets.device), targets)
+    gradient = logits.softmax(dim=-1)
+    likelihood, logit = gradient[at_target], logits[at_target]
+    gradient[at_target] = likelihood - (1.0 - smoothing)
+    divergence = torch.zeros_like(logit)
     if consistency:
-        divergence, d_divergence = divergence_and_gradient(*log_probs)
-        loss = loss + consistency * divergence.mul(real).sum()
-    gradient = log_probs.exp_().sub_(smoothing / vocab_size)
-    gradient.scatter_add_(-1, index, gradient.new_full(index.shape, smoothing - 1.0))
-    if d_divergence is not None:
-        gradient.add_(d_divergence, alpha=consistency * n_passes)
-    return torch.stack([loss, nll]), gradient
+        log_p, log_q = logits.to(precise).log_softmax(dim=-1)
+        both, d_divergence = divergence_and_gradient(log_p, log_q)
+        divergence = both.expand_as(logit)
+        gradient.add_(d_divergence, alpha=consistency * len(logits))
+    nll = -likelihood.to(precise).clamp_min(torch.finfo(logits.dtype).tiny).log()
+    return torch.stack([nll, logit.to(precise), divergence.to(precise)]), gradient
 
 
 def divergence_and_gradient(
