@@ -128,6 +128,22 @@ def test_half_precision_is_in_the_products_alone():
         assert (ours - theirs).norm() < 0.01 * theirs.norm()
 
 
+def test_half_precision_does_not_shrink_the_gradient():
+    """Rounded alike for all tokens, the 0.9 of smoothing 0.1 would take 0.2% off."""
+    torch.manual_seed(3)
+    weight = torch.randn(500, 32).bfloat16().float() / 4
+    targets = torch.randint(1, 500, (2_000,))
+    hidden = (torch.randn(1, 2_000, 32) + 2 * weight[targets]).bfloat16()
+    gradients = []
+    for kind in (torch.bfloat16, torch.float64):
+        states = hidden.to(kind).requires_grad_()
+        vectors = weight.to(torch.promote_types(kind, torch.float32)).requires_grad_()
+        loss = projected_nll(states, vectors, targets, 0.1).loss
+        gradients.append([g.double() for g in torch.autograd.grad(loss, (states, vectors))])
+    for half, exact in zip(*gradients, strict=True):
+        assert ((half * exact).sum() / (exact * exact).sum()).item() == pytest.approx(1, abs=5e-4)
+
+
 def test_a_target_that_is_out_of_the_question_costs_87_and_its_gradient_is_exact():
     """Likelihoods below the smallest normal number of float32 cannot be told from it."""
     hidden = torch.tensor([[[500.0], [-1.0]]], requires_grad=True)

@@ -151,15 +151,16 @@ def figures_and_gradient(
     precise = torch.promote_types(logits.dtype, torch.float32)
     at_target = (..., torch.arange(len(targets), device=targets.device), targets)
     gradient = logits.softmax(dim=-1)
-    likelihood, logit = gradient[at_target], logits[at_target]
-    gradient[at_target] = likelihood - (1.0 - smoothing)
+    likelihood, logit = gradient[at_target].to(precise), logits[at_target]
+    # In bfloat16 the 0.9 of a smoothing of 0.1 would be rounded before it is taken away.
+    gradient[at_target] = (likelihood - (1.0 - smoothing)).to(gradient.dtype)
     divergence = torch.zeros_like(logit)
     if consistency:
         log_p, log_q = logits.to(precise).log_softmax(dim=-1)
         both, d_divergence = divergence_and_gradient(log_p, log_q)
         divergence = both.expand_as(logit)
         gradient.add_(d_divergence, alpha=consistency * len(logits))
-    nll = -likelihood.to(precise).clamp_min(torch.finfo(logits.dtype).tiny).log()
+    nll = -likelihood.clamp_min(torch.finfo(logits.dtype).tiny).log()
     return torch.stack([nll, logit.to(precise), divergence.to(precise)]), gradient
 
 
