@@ -9,7 +9,7 @@ PAGES = {
     "layers": ["config", "layers"],
     "data": ["data"],
     "models": ["models"],
-    "training": ["training"],
+    "training": ["training", "host"],
     "decoding": ["decoding"],
     "evaluation": ["evaluation"],
     "figures": ["figures"],
