@@ -61,6 +61,7 @@ results: $(STAMP) ## repeat the long runs of chapters/experiments (hours)
 	$(CAPTIONS) --set train.precision=bfloat16
 	$(CAPTIONS) --preset published --set train.precision=bfloat16
 	$(BIN)/python chapters/experiments/multi30k_errors.py
+	$(BIN)/python chapters/experiments/multi30k_errors.py --run runs/published
 
 bench: $(BENCH_STAMP) ## measure ours and peers side by side, growth, precision, processes (three quarters of an hour; see benchmarks/)
 	$(BENCH_VENV)/bin/pytest -q -m 'not slow' tests/test_benchmarks.py
