@@ -85,8 +85,7 @@ class ProjectedLoss(torch.autograd.Function):
     """`projected_nll`, which computes its gradient on the way, while the logits are at hand.
 
     The loss of a token is its negative log-likelihood, plus smoothing times how far its logit lies
-    above the mean logit. The mean logit is a product with the mean vector: neither it nor its
-    gradient needs the logits.
+    above the mean logit. The mean logit is a product with the mean vector: it needs no logits.
     """
 
     @staticmethod
@@ -119,8 +118,11 @@ class ProjectedLoss(torch.autograd.Function):
         nll, logit, divergence = figures
         mean_logit = hidden.to(mean.dtype) @ mean
         loss = nll + smoothing * (logit - mean_logit) + consistency * divergence
-        d_hidden = (d_hidden - smoothing * mean.to(hidden.dtype)) * share
-        d_weight -= smoothing / len(weight) * counted.to(weight.dtype).sum(dim=(0, 1))
+        rest = smoothing / len(weight) - rounded_floor(
+            smoothing, len(weight), hidden.dtype
+        )  # what rounding left over
+        d_hidden = (d_hidden - rest * len(weight) * mean.to(hidden.dtype)) * share
+        d_weight -= rest * counted.to(weight.dtype).sum(dim=(0, 1))
         ctx.save_for_backward(d_hidden[:, :n_targets], d_weight)
         loss, nll = (torch.stack([loss, nll]) * share[:, 0]).sum(dim=(1, 2)).unbind()
         ctx.mark_non_differentiable(nll)
@@ -145,15 +147,19 @@ def figures_and_gradient(
 
     They are the negative log-likelihood (of a target less likely than e^-87 it is 87), the target's
     logit, and the divergence between the passes. The sum is nll + smoothing * logit + consistency *
-    divergence, and the gradient of its first two what the model predicts minus what is wanted:
-    softmax(logits) - (1 - smoothing) onehot(target). Whether a row counts is the caller's matter.
+    divergence - floor * the sum of the logits, with the floor of `rounded_floor`. The gradient of
+    all but the divergence is what the model predicts minus what is wanted: softmax(logits) -
+    (1 - smoothing) onehot(target) - floor. Whether a row counts is the caller's matter.
     """
     precise = torch.promote_types(logits.dtype, torch.float32)
     at_target = (..., torch.arange(len(targets), device=targets.device), targets)
     gradient = logits.softmax(dim=-1)
     likelihood, logit = gradient[at_target].to(precise), logits[at_target]
+    # Taken away here: a trained model gives most wrong tokens nearly this, and what is left of
+    # their gradients would drown in the rounding of the products.
+    gradient -= (floor := rounded_floor(smoothing, logits.size(-1), logits.dtype))
     # In bfloat16 the 0.9 of a smoothing of 0.1 would be rounded before it is taken away.
-    gradient[at_target] = (likelihood - (1.0 - smoothing)).to(gradient.dtype)
+    gradient[at_target] = (likelihood - (1.0 - smoothing) - floor).to(gradient.dtype)
     divergence = torch.zeros_like(logit)
     if consistency:
         log_p, log_q = logits.to(precise).log_softmax(dim=-1)
@@ -162,6 +168,11 @@ def figures_and_gradient(
         gradient.add_(d_divergence, alpha=consistency * len(logits))
     nll = -likelihood.clamp_min(torch.finfo(logits.dtype).tiny).log()
     return torch.stack([nll, logit.to(precise), divergence.to(precise)]), gradient
+
+
+def rounded_floor(smoothing: float, n_pieces: int, dtype: torch.dtype) -> float:
+    """Return the probability that smoothing wants of each wrong token, as `dtype` rounds it."""
+    return torch.tensor(smoothing / n_pieces, dtype=dtype).item()
 
 
 def divergence_and_gradient(
