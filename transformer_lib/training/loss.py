@@ -118,9 +118,8 @@ class ProjectedLoss(torch.autograd.Function):
         nll, logit, divergence = figures
         mean_logit = hidden.to(mean.dtype) @ mean
         loss = nll + smoothing * (logit - mean_logit) + consistency * divergence
-        rest = smoothing / len(weight) - rounded_floor(
-            smoothing, len(weight), hidden.dtype
-        )  # what rounding left over
+        # Of the mean logit's gradient, what `figures_and_gradient` rounded away.
+        rest = smoothing / len(weight) - rounded_floor(smoothing, len(weight), hidden.dtype)
         d_hidden = (d_hidden - rest * len(weight) * mean.to(hidden.dtype)) * share
         d_weight -= rest * counted.to(weight.dtype).sum(dim=(0, 1))
         ctx.save_for_backward(d_hidden[:, :n_targets], d_weight)
@@ -155,9 +154,10 @@ def figures_and_gradient(
     at_target = (..., torch.arange(len(targets), device=targets.device), targets)
     gradient = logits.softmax(dim=-1)
     likelihood, logit = gradient[at_target].to(precise), logits[at_target]
-    # Taken away here: a trained model gives most wrong tokens nearly this, and what is left of
-    # their gradients would drown in the rounding of the products.
-    gradient -= (floor := rounded_floor(smoothing, logits.size(-1), logits.dtype))
+    # Taken away before the products: a trained model gives most wrong tokens nearly this, and what
+    # is left of their gradients would drown in the rounding of the rest.
+    floor = rounded_floor(smoothing, logits.size(-1), logits.dtype)
+    gradient -= floor
     # In bfloat16 the 0.9 of a smoothing of 0.1 would be rounded before it is taken away.
     gradient[at_target] = (likelihood - (1.0 - smoothing) - floor).to(gradient.dtype)
     divergence = torch.zeros_like(logit)
@@ -172,7 +172,7 @@ def figures_and_gradient(
 
 def rounded_floor(smoothing: float, n_pieces: int, dtype: torch.dtype) -> float:
     """Return the probability that smoothing wants of each wrong token, as `dtype` rounds it."""
-    return torch.tensor(smoothing / n_pieces, dtype=dtype).item()
+    return torch.tensor(smoothing / n_pieces, dtype=dtype, device="cpu").item()
 
 
 def divergence_and_gradient(
