@@ -144,6 +144,28 @@ def test_half_precision_does_not_shrink_the_gradient():
         assert ((half * exact).sum() / (exact * exact).sum()).item() == pytest.approx(1, abs=5e-4)
 
 
+def test_half_precision_keeps_what_little_is_left_for_tokens_that_are_no_target():
+    """A model that gives them what smoothing wants leaves them a gradient near zero."""
+    torch.manual_seed(3)
+    targets = torch.randint(1, 20, (2_048,))
+    weight = 0.003 * torch.randn(1_000, 32)
+    weight[:20] = 0.3 * torch.randn(20, 32)
+    weight[:, 0] = 3.6 * (torch.arange(1_000) < 20)
+    weight = weight.bfloat16().float()
+    hidden = 0.3 * torch.randn(1, 2_048, 32) + weight[targets]
+    hidden[..., 0] = 1.5
+    hidden = hidden.bfloat16()
+    rest = (hidden[0].float() @ weight.T).softmax(dim=-1)[:, 20:].mean().item()
+    assert rest == pytest.approx(0.1 / 1_000, rel=0.1)
+    gradients = []
+    for kind in (torch.bfloat16, torch.float64):
+        vectors = weight.to(torch.promote_types(kind, torch.float32)).requires_grad_()
+        loss = projected_nll(hidden.to(kind), vectors, targets, 0.1).loss
+        gradients.append(torch.autograd.grad(loss, vectors)[0].double()[20:])
+    half, exact = gradients
+    assert ((half - exact).norm(dim=1) / exact.norm(dim=1)).median() < 0.006
+
+
 def test_a_target_that_is_out_of_the_question_costs_87_and_its_gradient_is_exact():
     """Likelihoods below the smallest normal number of float32 cannot be told from it."""
     hidden = torch.tensor([[[500.0], [-1.0]]], requires_grad=True)
