@@ -26,7 +26,6 @@ from benchmarks.case import pin
 from benchmarks.operations import matrix_rate, training_flops
 from benchmarks.run import significant
 from benchmarks.settings import FULL, config
-from transformer_lib import host
 from transformer_lib.data.batching import Batches
 from transformer_lib.models import build_model
 from transformer_lib.recipe import Prepared, prepare
@@ -65,8 +64,8 @@ def updates(data: Prepared, precision: str, batches: Batches) -> Callable[[], in
     """Return a function that makes an update and returns its number of target tokens."""
     config = data.run.config
     how = config.train.updated(precision=precision)
-    host.keep_freed_memory()
-    host.keep_few_kernels()
+    update.keep_freed_memory()
+    update.keep_few_kernels()
     torch.manual_seed(how.seed)
     model, world = build_model(config.model).train(), World()
     optimizer, rate = update.adam(model, how), schedule(how, config.model.d_model)(1)

@@ -29,7 +29,7 @@ ONE_CORE = {
     "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",
     "TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1",
 }  # fmt: skip
-# What our training sets for itself (`host.keep_freed_memory`), given to peers that do not.
+# What our training sets for itself (`update.keep_freed_memory`), given to peers that do not.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 HELPED = ("bucketed", "marian")
 LIBRARIES = ("ctranslate2", "joeynmt", "transformers", "tokenizers")

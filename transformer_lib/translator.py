@@ -15,7 +15,6 @@ from transformer_lib.decoding.attention import cross_attention
 from transformer_lib.decoding.beam import beam_search
 from transformer_lib.decoding.greedy import greedy
 from transformer_lib.decoding.hypothesis import Hypothesis, length_divisor
-from transformer_lib.host import keep_freed_memory
 from transformer_lib.models import build_model
 from transformer_lib.training.checkpoint import checkpoints, load_weights
 from transformer_lib.training.distributed import pick_device
@@ -89,10 +88,7 @@ class Translator:
         tokenizer = Tokenizer.load(folder.tokenizer_path)
         model = build_model(folder.config.model)
         load_weights(model, folder.averaged_weights(), str(folder.path))
-        where = pick_device(device)
-        if where.type == "cpu":
-            keep_freed_memory()
-        return cls(model.to(where), tokenizer, folder.config)
+        return cls(model.to(pick_device(device)), tokenizer, folder.config)
 
     def translate(self, sentences: Sequence[str], decode: DecodeConfig | None = None) -> list[str]:
         """Translate sentences; a blank one becomes an empty one.

@@ -9,7 +9,7 @@ PAGES = {
     "layers": ["config", "layers"],
     "data": ["data"],
     "models": ["models"],
-    "training": ["training", "host"],
+    "training": ["training"],
     "decoding": ["decoding"],
     "evaluation": ["evaluation"],
     "figures": ["figures"],

@@ -14,7 +14,6 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import nn
 
-from transformer_lib import host
 from transformer_lib.config import TrainConfig
 from transformer_lib.data.batching import Batch
 from transformer_lib.training import checkpoint, graphs, update
@@ -134,8 +133,8 @@ class Trainer:
     def train(self) -> Outcome:
         """Update, report, evaluate and save until there is a reason to stop."""
         if self.world.device.type == "cpu":
-            host.keep_freed_memory()
-            host.keep_few_kernels()
+            update.keep_freed_memory()
+            update.keep_few_kernels()
         with self.run.locked() if self.run and self.world.is_main else nullcontext():
             return self.train_alone()
 
