@@ -15,6 +15,7 @@ from transformer_lib.decoding.attention import cross_attention
 from transformer_lib.decoding.beam import beam_search
 from transformer_lib.decoding.greedy import greedy
 from transformer_lib.decoding.hypothesis import Hypothesis, length_divisor
+from transformer_lib.layers.embedding import OutputProjection
 from transformer_lib.models import build_model
 from transformer_lib.training.checkpoint import checkpoints, load_weights
 from transformer_lib.training.distributed import pick_device
@@ -60,7 +61,7 @@ class Translator:
                 f"the model knows {model.vocab_size} pieces and the tokenizer "
                 f"{tokenizer.vocab_size}; they belong to different runs"
             )
-        self.model, self.tokenizer, self.config = model.eval(), tokenizer, config
+        self.model, self.tokenizer, self.config = by_columns(model.eval()), tokenizer, config
         self.device = next(model.parameters()).device
 
     @classmethod
@@ -209,6 +210,18 @@ class Translator:
         text = " ".join(self.tokenizer.decode(hypothesis.words).splitlines())
         _, score, log_prob, finished = hypothesis
         return Translation(text, score, log_prob, finished)
+
+
+def by_columns(model: nn.Module) -> nn.Module:
+    """Store the matrices of linear maps column by column; their shapes and values stay.
+
+    A step of generation multiplies few rows with each matrix. On a CPU these products are then up
+    to a third faster. (Training multiplies by the transpose as often, so there it gains nothing.)
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Linear | OutputProjection):
+            module.weight.data = module.weight.data.T.contiguous().T
+    return model
 
 
 def batches_by_length(encoded: Sequence[Sequence[int]], batch_size: int) -> Iterator[list[int]]:

@@ -129,7 +129,7 @@ def test_stopping_early_changes_no_result(
         arguments = (make_model(family, seed), make_sources(seed, LENGTHS), 5, alpha, penalty, 8)
         early, n_early = search_counting_rows(*arguments, n_best)
         with monkeypatch.context() as patch:
-            patch.setattr(beam.Results, "decided", lambda self, log_prob, alive: ~alive.any(dim=1))
+            patch.setattr(beam.Beam, "decided", lambda self: not self.live)
             late, n_late = search_counting_rows(*arguments, n_best)
         for one, other in zip(early, late, strict=True):
             assert [h.tokens for h in one] == [h.tokens for h in other]

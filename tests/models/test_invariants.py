@@ -153,6 +153,23 @@ def test_the_hypotheses_of_a_sentence_share_its_memory():
     assert wide.memory is state.memory
 
 
+def test_sentences_that_have_no_row_any_more_leave_the_memory():
+    model = make(FAMILIES["post-norm"]).eval()
+    src, tgt = sentences(6, 5, 4)
+    _, state = model.step(tgt[:, 0], model.start(src))
+    rows = torch.tensor([5, 2, 5])  # two of six sentences, one of them twice, in another order
+    few = state.reorder(rows)
+    assert len(few.memory_mask) == len(few.memory[0].key) == 2
+    expected, _ = model.step(tgt[:, 1], state)
+    logits, after = model.step(tgt[rows, 1], few)
+    invariants.assert_close("with few left", logits, expected[rows])
+    # The source of the row that stays is numbered anew, and still its own.
+    last, _ = model.step(tgt[[2], 2], after.reorder(torch.tensor([1])))
+    alone, _ = model.step(tgt[:, 2], model.step(tgt[:, 1], state)[1])
+    invariants.assert_close("with one left", last[0], alone[2])
+    assert not any(len(tensor) for tensor in tensors(few.reorder(rows[:0])))
+
+
 def test_an_encoder_without_positions_does_not_know_the_order():
     model = make(FAMILIES["no positions"])
     embedded = torch.randn(2, 5, 8, dtype=torch.float64)

@@ -5,10 +5,14 @@ that ends keeps its place for good, and the rest go on. So beam 1 is greedy sear
 wide as the space of outputs tries them all. The model sees one row for each hypothesis still alive.
 """
 
+import math
+from collections.abc import Callable
+from functools import partial
+from operator import itemgetter
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from transformer_lib.config import BOS, EOS
@@ -17,28 +21,11 @@ from transformer_lib.decoding.hypothesis import (
     check_search,
     length_divisor,
     length_limit,
+    most_probable,
     next_log_probs,
-    no_log_prob,
     no_output,
 )
 from transformer_lib.models.seq2seq import Seq2Seq
-
-
-class Beams(NamedTuple):
-    """The live hypotheses, one to a row; those of a sentence lie side by side, the best first."""
-
-    sentence: Int[Tensor, " R"]
-    place: Int[Tensor, " R"]  # in the beam of its sentence
-    tokens: Int[Tensor, "R T"]  # BOS included
-    log_prob: Float[Tensor, " R"]
-
-
-class Continuations(NamedTuple):
-    """What fills the beams next: for each sentence its best continuations, the best first."""
-
-    row: Int[Tensor, "B K"]  # of the hypothesis that it continues
-    token: Int[Tensor, "B K"]
-    log_prob: Float[Tensor, "B K"]  # -inf where the sentence has no such continuation
 
 
 @torch.no_grad()
@@ -75,124 +62,99 @@ def beam_search(
             "and a beam holds no more than beam_size outputs"
         )
     check_search(model, src)
-    results = Results(length_limit(src, extra_length), n_best, length_penalty, penalty)
-    beams, state = first_beams(src), model.start(src)
-    while len(beams.sentence):
-        logits, state = model.step(beams.tokens[:, -1], state)
-        found = best_continuations(beams, logits, len(src), beam_size)
-        goes_on = results.take(found, beams.tokens, beam_size)
-        beams, rows = advance(beams, found, goes_on)
-        state = state.reorder(rows)
-    return results.ranked()
+    divisor = partial(length_divisor, alpha=length_penalty, penalty=penalty)
+    limits = length_limit(src, extra_length).tolist()
+    beams = [Beam(limit, beam_size, n_best, divisor) for limit in limits]
+    state = model.start(src)
+    while rows := [live for beam in beams for live in beam.live]:
+        newest = torch.tensor([live.tokens[-1] for live in rows], device=src.device)
+        logits, state = model.step(newest, state)
+        # No more than beam_size continuations of a hypothesis can be among the best of its beam.
+        log_probs, tokens = most_probable(next_log_probs(logits), beam_size)
+        options = list(zip(log_probs.tolist(), tokens.tolist(), strict=True))
+        row = 0
+        for beam in beams:
+            n_live = len(beam.live)
+            beam.grow(row, options[row : row + n_live])
+            row += n_live
+        parents = [live.parent for beam in beams for live in beam.live]
+        state = state.reorder(torch.tensor(parents, dtype=torch.long, device=src.device))
+    for sentence, beam in enumerate(beams):
+        if not beam.stopped:
+            raise no_output(sentence)
+    return [beam.ranked() for beam in beams]
 
 
-def first_beams(src: Int[Tensor, "B S"]) -> Beams:
-    """Return one hypothesis for each sentence: BOS alone, which is certain."""
-    sentence = torch.arange(len(src), device=src.device)
-    tokens = torch.full((len(src), 1), BOS, device=src.device)
-    return Beams(sentence, torch.zeros_like(sentence), tokens, no_log_prob(len(src), src.device))
+class Live(NamedTuple):
+    """A hypothesis that goes on."""
+
+    tokens: list[int]  # BOS included
+    log_prob: float
+    parent: int  # the model's row, in the last step, of the hypothesis that it continues
 
 
-def best_continuations(
-    beams: Beams, logits: Float[Tensor, "R V"], n_sentences: int, beam_size: int
-) -> Continuations:
-    """Return the `beam_size` most probable continuations of each sentence."""
-    # No more than beam_size continuations of one hypothesis can be among the best of its sentence.
-    best, token = next_log_probs(logits).topk(min(beam_size, logits.size(1)), dim=-1)
-    log_prob = beams.log_prob[:, None] + best
+class Beam:
+    """The search for one sentence: what goes on, what has stopped, what can still change that.
 
-    width = int(beams.place.max()) + 1
-    grid = log_prob.new_full((n_sentences, width, best.size(1)), -torch.inf)
-    grid[beams.sentence, beams.place] = log_prob
-    found, index = grid.flatten(1).topk(min(beam_size, width * best.size(1)), dim=-1)
+    Args:
+        limit: the most tokens of an output, EOS included.
+        beam_size: places; a live hypothesis has one, and so has a finished one.
+        n_best: how many hypotheses are to be returned.
+        divisor: what the log-probability of so many tokens is divided by.
+    """
 
-    rows = beams.sentence.new_zeros(n_sentences, width)
-    rows[beams.sentence, beams.place] = torch.arange(len(beams.sentence), device=rows.device)
-    row = rows.gather(1, index // best.size(1))
-    return Continuations(row, token[row, index % best.size(1)], found)
+    def __init__(
+        self, limit: int, beam_size: int, n_best: int, divisor: Callable[[int], float]
+    ) -> None:
+        self.limit, self.room, self.n_best, self.divisor = limit, beam_size, n_best, divisor
+        self.live = [Live([BOS], 0.0, 0)]  # the best first
+        self.stopped: list[Hypothesis] = []
 
+    def grow(self, row: int, options: list[tuple[list[float], list[int]]]) -> None:
+        """Continue the live hypotheses; those that end, or have no room left, leave.
 
-def advance(
-    beams: Beams, found: Continuations, goes_on: Bool[Tensor, "B K"]
-) -> tuple[Beams, Int[Tensor, " N"]]:
-    """Return the hypotheses that go on, and the row each one came from."""
-    sentence, place = goes_on.nonzero(as_tuple=True)
-    rows, token = found.row[goes_on], found.token[goes_on]
-    tokens = torch.cat([beams.tokens[rows], token[:, None]], dim=1)
-    return Beams(sentence, place, tokens, found.log_prob[goes_on]), rows
+        Args:
+            row: the model's row of the first of them; the others follow.
+            options: for each, log-probabilities and tokens that may come next.
+        """
+        grown = [
+            (live.log_prob + log_prob, place, token)
+            for place, (live, option) in enumerate(zip(self.live, options, strict=True))
+            for log_prob, token in zip(*option, strict=True)
+            if log_prob > -math.inf
+        ]
+        before, self.live = self.live, []
+        for log_prob, place, token in sorted(grown, key=itemgetter(0), reverse=True)[: self.room]:
+            tokens = [*before[place].tokens, token]
+            if token == EOS:
+                self.stop(tokens, log_prob)
+            else:
+                self.live.append(Live(tokens, log_prob, row + place))
+        if self.decided():
+            self.live = []
+        elif len(before[0].tokens) == self.limit:
+            for live in self.live:
+                self.stop(live.tokens, live.log_prob)
+            self.live = []
 
+    def stop(self, tokens: list[int], log_prob: float) -> None:
+        """Write down a hypothesis that ends, or is cut at the limit."""
+        said, finished = tokens[1:], tokens[-1] == EOS
+        score = log_prob / self.divisor(len(said))
+        self.stopped.append(Hypothesis(said, score, log_prob, finished))
+        self.room -= finished
 
-class Results:
-    """What each sentence has come to so far, and whether anything alive can still change it."""
-
-    def __init__(self, limit: Int[Tensor, " B"], n_best: int, alpha: float, penalty: str) -> None:
-        zero = no_log_prob(len(limit), limit.device)
-        self.limit = limit
-        self.divisor = [length_divisor(n, alpha, penalty) for n in range(int(limit.max()) + 1)]
-        self.largest_divisor = zero.new_tensor([self.divisor[n] for n in limit.tolist()])
-        self.n_finished = torch.zeros_like(limit)
-        # The n_best highest scores of finished hypotheses.
-        self.scores = zero[:, None].repeat(1, n_best) - torch.inf
-        self.hypotheses: list[list[Hypothesis]] = [[] for _ in limit]
-
-    def take(
-        self, found: Continuations, tokens: Int[Tensor, "R T"], beam_size: int
-    ) -> Bool[Tensor, "B K"]:
-        """Write down the continuations that stop here; return which ones are to go on."""
-        length = tokens.size(1)  # `tokens` has BOS and lacks the new token
-        place = torch.arange(found.row.size(1), device=tokens.device)
-        has_room = place < (beam_size - self.n_finished)[:, None]
-        kept = has_room & found.log_prob.isfinite()
-        ends = kept & found.token.eq(EOS)
-        self.finish(ends, found.log_prob / self.divisor[length])
-        alive = kept & ~ends
-        alive &= ~self.decided(found.log_prob, alive)[:, None]
-        cut = alive & self.limit.eq(length)[:, None]
-        self.record(ends | cut, found, tokens)
-        return alive & ~cut
-
-    def finish(self, ends: Bool[Tensor, "B K"], score: Float[Tensor, "B K"]) -> None:
-        """Count the hypotheses that end, and remember the best scores."""
-        n_best = self.scores.size(1)
-        score = score.masked_fill(~ends, -torch.inf)
-        self.scores = torch.cat([self.scores, score], dim=1).topk(n_best, dim=1).values
-        self.n_finished = self.n_finished + ends.sum(dim=1)
-
-    def decided(
-        self, log_prob: Float[Tensor, "B K"], alive: Bool[Tensor, "B K"]
-    ) -> Bool[Tensor, " B"]:
-        """Tell which sentences no live hypothesis can change any more.
+    def decided(self) -> bool:
+        """Tell whether no live hypothesis can change what is returned.
 
         A log-probability never rises, and the penalty is largest at the length limit: nothing that
         grows from a live hypothesis scores more than its log-probability divided by that penalty.
         """
-        best = log_prob.masked_fill(~alive, -torch.inf).max(dim=1).values
-        return best / self.largest_divisor <= self.scores[:, -1]
+        finished = sorted(h.score for h in self.stopped if h.finished)
+        if not self.live or len(finished) < self.n_best:
+            return not self.live
+        return self.live[0].log_prob / self.divisor(self.limit) <= finished[-self.n_best]
 
-    def record(
-        self, stops: Bool[Tensor, "B K"], found: Continuations, tokens: Int[Tensor, "R T"]
-    ) -> None:
-        """Write down the hypotheses that end or are cut here."""
-        if not stops.any():
-            return
-        sentences = stops.nonzero()[:, 0].tolist()
-        token, log_prob = found.token[stops], found.log_prob[stops]
-        words = torch.cat([tokens[found.row[stops], 1:], token[:, None]], dim=1)
-        score = log_prob / self.divisor[words.size(1)]
-        values = zip(words.tolist(), score.tolist(), log_prob.tolist(), strict=True)
-        for sentence, (said, *numbers) in zip(sentences, values, strict=True):
-            self.hypotheses[sentence].append(Hypothesis(said, *numbers, said[-1] == EOS))
-
-    def ranked(self) -> list[list[Hypothesis]]:
-        """Return the best of each sentence, the best first.
-
-        Raises:
-            ValueError: a sentence has none, because the model's logits are not finite.
-        """
-        if not all(self.hypotheses):
-            raise no_output(self.hypotheses.index([]))
-        n_best = self.scores.size(1)
-        return [
-            sorted(found, key=lambda h: (not h.finished, -h.score))[:n_best]
-            for found in self.hypotheses
-        ]
+    def ranked(self) -> list[Hypothesis]:
+        """Return the best, finished ones first."""
+        return sorted(self.stopped, key=lambda h: (not h.finished, -h.score))[: self.n_best]

@@ -13,7 +13,7 @@ from transformer_lib.layers.attention import (
     scaled_dot_product_attention,
     windowed_attention,
 )
-from transformer_lib.layers.linear import Linear, linear
+from transformer_lib.layers.linear import Linear
 from transformer_lib.layers.masks import AttentionMask, check_window
 
 
@@ -125,11 +125,8 @@ class MultiHeadAttention(nn.Module):
     def project(
         self, x: Float[Tensor, "B T D"], *projections: Linear
     ) -> list[Float[Tensor, "B H T _"]]:
-        """Apply several projections in one product; bring each one's heads before the positions."""
-        weight = torch.cat([projection.weight for projection in projections])
-        widths = [projection.out_features for projection in projections]
-        parts = linear(x, weight).split(widths, dim=-1)
-        return [part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in parts]
+        """Apply each projection, and bring its heads before the positions."""
+        return [w(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for w in projections]
 
     def attend(
         self,

@@ -5,6 +5,7 @@ The same layers read a whole target at once, in training, or one token and a cac
 
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -27,26 +28,25 @@ class DecoderLayerOutput(NamedTuple):
 class SharedRows(NamedTuple):
     """Which hypotheses share a source, so that they can look at it together, as its queries do."""
 
-    sentence: Int[Tensor, " R"]  # of each row
-    place: Int[Tensor, " R"]  # among the rows of its sentence
-    shape: tuple[int, int]  # sentences, and the most rows that one of them has
+    slots: Int[Tensor, "B P"]  # the rows of each sentence; where it has fewer, row 0
+    slot: Int[Tensor, " R"]  # where each row stands in `slots`, counted on through its lines
 
     @classmethod
     def of(cls, sentence: Int[Tensor, " R"], n_sentences: int) -> "SharedRows":
         """Number the rows of each sentence."""
-        same = sentence[:, None] == sentence
-        place = same.tril(-1).sum(dim=1)
-        return cls(sentence, place, (n_sentences, int(place.max()) + 1))
+        place = (sentence[:, None] == sentence).tril(-1).sum(dim=1)  # among those of its sentence
+        n_places = int(place.max()) + 1
+        slots = place.new_zeros(n_sentences, n_places)
+        slots[sentence, place] = torch.arange(len(sentence), device=place.device)
+        return cls(slots, sentence * n_places + place)
 
     def gather(self, x: Float[Tensor, "R 1 D"]) -> Float[Tensor, "B P D"]:
-        """Lay the rows of a sentence side by side; where it has fewer, zeros."""
-        grid = x.new_zeros(*self.shape, x.size(-1))
-        grid[self.sentence, self.place] = x[:, 0]
-        return grid
+        """Lay the rows of a sentence side by side."""
+        return x.index_select(0, self.slots.flatten()).view(*self.slots.shape, -1)
 
     def scatter(self, grid: Float[Tensor, "B P D"]) -> Float[Tensor, "R 1 D"]:
         """Bring them back into rows."""
-        return grid[self.sentence, self.place][:, None]
+        return grid.flatten(0, 1).index_select(0, self.slot)[:, None]
 
 
 class DecoderLayer(nn.Module):

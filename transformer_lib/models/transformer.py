@@ -29,9 +29,18 @@ class TransformerState(NamedTuple):
     memory_mask: Bool[Tensor, "B 1 1 S"]
 
     def reorder(self, index: Int[Tensor, " N"]) -> "TransformerState":
-        """Return the rows at `index`, in that order; nothing of the source moves."""
+        """Return the rows at `index`, in that order.
+
+        The source stays where it is, until half of its sentences have no row any more: then these
+        leave, since attention would go on to look at them.
+        """
         caches = tuple(pick(cache, index) for cache in self.caches)
-        return self._replace(sentence=self.sentence[index], caches=caches)
+        state = self._replace(sentence=self.sentence[index], caches=caches)
+        wanted, sentence = state.sentence.unique(return_inverse=True)
+        if 2 * len(wanted) > len(self.memory_mask):
+            return state
+        memory = tuple(pick(source, wanted) for source in self.memory)
+        return TransformerState(sentence, caches, memory, self.memory_mask[wanted])
 
 
 class Transformer(nn.Module):
