@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 from functools import cache
 from pathlib import Path
 
@@ -232,3 +233,18 @@ def test_recorded_words_that_training_never_had_are_found_least():
     shares = [band["found"] / band["words"] for band in bands]
     assert shares == sorted(shares)
     assert shares[0] < 0.5 < shares[-1]
+
+
+def test_recorded_captions_were_drawn_and_judged_by_the_kinds_that_are_told():
+    judged = recorded("multi30k_judged")
+    drawn = random.Random(30).sample(range(1_000), 30)
+    assert [int(line) for line in judged["captions"]] == [row + 1 for row in sorted(drawn)]
+    assert {kind for found in judged["captions"].values() for kind in found} == set(judged["kinds"])
+
+
+def test_recorded_captions_without_errors_share_more_with_their_references():
+    rows = counts(recorded("multi30k_errors")["test_2016"]["counts"])
+    captions = recorded("multi30k_judged")["captions"]
+    right = [int(line) - 1 for line, found in captions.items() if not found]
+    wrong = [int(line) - 1 for line, found in captions.items() if found]
+    assert bleu_of(rows[right].sum(0)) > bleu_of(rows[wrong].sum(0)) + 10
