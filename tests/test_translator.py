@@ -11,6 +11,7 @@ from tiny_translator import tiny_run
 from transformer_lib import translator as module
 from transformer_lib.config import DecodeConfig
 from transformer_lib.data.tokenizer import Tokenizer
+from transformer_lib.models import build_model
 from transformer_lib.translator import Translator, batches_by_length
 
 ROOT = Path(__file__).parents[1]
@@ -112,6 +113,14 @@ def test_what_makes_no_sense_is_refused(translator):
 def test_a_single_string_is_refused(translator, unchecked_shapes):
     with pytest.raises(ValueError, match=r"translate\(\[sentence\]\)"):
         translator.translate("The dog")
+
+
+def test_a_model_in_training_keeps_its_weights_where_its_optimizer_knows_them(translator):
+    """Fused Adam goes through weights and moments in the order in which they are stored."""
+    model = build_model(translator.config.model)
+    before = [(weight.data_ptr(), weight.stride()) for weight in model.parameters()]
+    Translator(model, translator.tokenizer, translator.config)
+    assert [(weight.data_ptr(), weight.stride()) for weight in model.parameters()] == before
 
 
 def test_learned_positions_leave_room_for_the_output(translator):

@@ -16,9 +16,17 @@ from transformer_lib.decoding.hypothesis import most_probable, next_log_probs
 def test_the_most_probable_are_those_of_a_full_sort(n_rows, n, count, seed):
     log_probs = torch.randn(n_rows, n, generator=torch.Generator().manual_seed(seed))
     best, token = most_probable(log_probs, count)
-    expected, order = log_probs.sort(dim=1, descending=True)
-    assert torch.equal(best, expected[:, :count])
-    assert torch.equal(token, order[:, :count])
+    assert torch.equal(best, log_probs.sort(dim=1, descending=True).values[:, :count])
+    assert torch.equal(best, log_probs.gather(1, token))
+    assert all(len(set(row)) == len(row) for row in token.tolist())
+
+
+def test_of_equals_a_beam_of_one_takes_what_greedy_search_takes():
+    rounded = torch.randn(40, 4000, generator=torch.Generator().manual_seed(1)).round()
+    (best,), (token,) = (part.T for part in most_probable(rounded, 1))
+    expected = rounded.max(dim=1)
+    assert torch.equal(best, expected.values)
+    assert torch.equal(token, expected.indices)
 
 
 @pytest.mark.parametrize("n", [250, 4000, 4050])

@@ -6,8 +6,6 @@ wide as the space of outputs tries them all. The model sees one row for each hyp
 """
 
 import math
-from collections.abc import Callable
-from functools import partial
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -62,9 +60,9 @@ def beam_search(
             "and a beam holds no more than beam_size outputs"
         )
     check_search(model, src)
-    divisor = partial(length_divisor, alpha=length_penalty, penalty=penalty)
     limits = length_limit(src, extra_length).tolist()
-    beams = [Beam(limit, beam_size, n_best, divisor) for limit in limits]
+    divisors = [length_divisor(n, length_penalty, penalty) for n in range(max(limits) + 1)]
+    beams = [Beam(limit, beam_size, n_best, divisors) for limit in limits]
     state = model.start(src)
     while rows := [live for beam in beams for live in beam.live]:
         newest = torch.tensor([live.tokens[-1] for live in rows], device=src.device)
@@ -100,13 +98,11 @@ class Beam:
         limit: the most tokens of an output, EOS included.
         beam_size: places; a live hypothesis has one, and so has a finished one.
         n_best: how many hypotheses are to be returned.
-        divisor: what the log-probability of so many tokens is divided by.
+        divisors: what the log-probability of 0, 1, 2, ... tokens is divided by.
     """
 
-    def __init__(
-        self, limit: int, beam_size: int, n_best: int, divisor: Callable[[int], float]
-    ) -> None:
-        self.limit, self.room, self.n_best, self.divisor = limit, beam_size, n_best, divisor
+    def __init__(self, limit: int, beam_size: int, n_best: int, divisors: list[float]) -> None:
+        self.limit, self.room, self.n_best, self.divisors = limit, beam_size, n_best, divisors
         self.live = [Live([BOS], 0.0, 0)]  # the best first
         self.stopped: list[Hypothesis] = []
 
@@ -140,7 +136,7 @@ class Beam:
     def stop(self, tokens: list[int], log_prob: float) -> None:
         """Write down a hypothesis that ends, or is cut at the limit."""
         said, finished = tokens[1:], tokens[-1] == EOS
-        score = log_prob / self.divisor(len(said))
+        score = log_prob / self.divisors[len(said)]
         self.stopped.append(Hypothesis(said, score, log_prob, finished))
         self.room -= finished
 
@@ -153,7 +149,7 @@ class Beam:
         finished = sorted(h.score for h in self.stopped if h.finished)
         if not self.live or len(finished) < self.n_best:
             return not self.live
-        return self.live[0].log_prob / self.divisor(self.limit) <= finished[-self.n_best]
+        return self.live[0].log_prob / self.divisors[self.limit] <= finished[-self.n_best]
 
     def ranked(self) -> list[Hypothesis]:
         """Return the best, finished ones first."""

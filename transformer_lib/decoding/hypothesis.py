@@ -107,6 +107,8 @@ def most_probable(
     is found much faster than the largest few, so `topk` is left with these groups alone. For a
     single sentence that is not worth the preparation.
     """
+    if count == 1:
+        return log_probs.max(dim=-1, keepdim=True)  # among equals the same as greedy search
     n_rows, n = log_probs.shape
     n_groups = n // GROUP
     if n_groups <= count or log_probs.numel() < WORTHWHILE:

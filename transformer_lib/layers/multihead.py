@@ -100,7 +100,7 @@ class MultiHeadAttention(nn.Module):
         Raises:
             ValueError: neither memory nor cache is given, or the mask does not fit.
         """
-        if memory is query:  # self-attention: one product instead of three
+        if memory is query:
             heads, *new = self.project(query, self.w_q, self.w_k, self.w_v)
             keys_values = append(cache, KVCache(*new))
         else:

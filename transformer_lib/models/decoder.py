@@ -102,7 +102,7 @@ class Decoder(nn.Module):
         """Turn the encoder's output into each layer's keys and values, once for all steps."""
         attentions = [layer.cross_attention for layer in self.layers]
         projections = [w for attention in attentions for w in (attention.w_k, attention.w_v)]
-        parts = attentions[0].project(memory, *projections)  # one product for all layers
+        parts = attentions[0].project(memory, *projections)
         return tuple(map(KVCache, parts[::2], parts[1::2]))
 
     def forward(
