@@ -225,9 +225,9 @@ def test_with_attention_the_recurrence_stays(attention):
 
 
 @pytest.mark.parametrize("n", [2, 9, 40])
-def test_self_attention_is_four_products_in_a_row(n):
+def test_self_attention_is_six_products_four_of_them_in_a_row(n):
     x = torch.randn(1, n, 8, requires_grad=True)
-    assert products(attend(x)) == (4, 4)
+    assert products(attend(x)) == (6, 4)
     w_q, w_k, w_v, w_o = torch.randn(4, 8, 8)
     scores = (x @ w_q) @ (x @ w_k).mT
     assert products(scores.softmax(dim=-1) @ (x @ w_v) @ w_o) == (6, 4)

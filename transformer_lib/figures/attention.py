@@ -96,8 +96,8 @@ def plot_attention(
     Raises:
         ValueError: as `draw_attention`, or the title is empty.
     """
-    cell = min(0.45, 5.6 / len(key_tokens))  # inches
-    height = cell * len(query_tokens) + 1.4
-    figure, (axes,) = new_figure(title, height=height)
+    names = 0.4 + 0.08 * max(map(len, query_tokens))  # inches, about, beside the rows
+    cell = min(0.45, (5.6 - names) / len(key_tokens))
+    figure, (axes,) = new_figure(title, height=cell * len(query_tokens) + 1.4)
     draw_attention(axes, weights, query_tokens, key_tokens, highest)
     return figure
