@@ -100,13 +100,8 @@ class MultiHeadAttention(nn.Module):
         Raises:
             ValueError: neither memory nor cache is given, or the mask does not fit.
         """
-        if memory is query:
-            heads, *new = self.project(query, self.w_q, self.w_k, self.w_v)
-            keys_values = append(cache, KVCache(*new))
-        else:
-            (heads,) = self.project(query, self.w_q)
-            keys_values = self.extend(cache, memory)
-        output, weights = self.attend(heads, keys_values, mask, need_weights)
+        queries, keys_values = self.split_heads(self.w_q(query)), self.extend(cache, memory)
+        output, weights = self.attend(queries, keys_values, mask, need_weights)
         merged = output.transpose(1, 2).flatten(start_dim=2)  # [B, T, H * d_v]
         return AttentionOutput(self.w_o(merged), weights, keys_values)
 
@@ -120,13 +115,12 @@ class MultiHeadAttention(nn.Module):
             if cache is None:
                 raise ValueError("attention needs a memory or a cache to attend to; both are None")
             return cache
-        return append(cache, KVCache(*self.project(memory, self.w_k, self.w_v)))
+        key, value = self.split_heads(self.w_k(memory)), self.split_heads(self.w_v(memory))
+        return append(cache, KVCache(key, value))
 
-    def project(
-        self, x: Float[Tensor, "B T D"], *projections: Linear
-    ) -> list[Float[Tensor, "B H T _"]]:
-        """Apply each projection, and bring its heads before the positions."""
-        return [w(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for w in projections]
+    def split_heads(self, projected: Float[Tensor, "B T HW"]) -> Float[Tensor, "B H T W"]:
+        """Give each head its part of the features; bring the heads before the positions."""
+        return projected.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
 
     def attend(
         self,

@@ -100,10 +100,7 @@ class Decoder(nn.Module):
 
     def project(self, memory: Float[Tensor, "B S D"]) -> tuple[KVCache, ...]:
         """Turn the encoder's output into each layer's keys and values, once for all steps."""
-        attentions = [layer.cross_attention for layer in self.layers]
-        projections = [w for attention in attentions for w in (attention.w_k, attention.w_v)]
-        parts = attentions[0].project(memory, *projections)
-        return tuple(map(KVCache, parts[::2], parts[1::2]))
+        return tuple(layer.cross_attention.extend(None, memory) for layer in self.layers)
 
     def forward(
         self,
