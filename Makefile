@@ -63,7 +63,7 @@ results: $(STAMP) ## repeat the long runs of chapters/experiments (hours)
 	$(BIN)/python chapters/experiments/multi30k_errors.py
 	$(BIN)/python chapters/experiments/multi30k_errors.py --run runs/published
 
-bench: $(BENCH_STAMP) ## measure ours and peers side by side, growth, precision, processes (three quarters of an hour; see benchmarks/)
+bench: $(BENCH_STAMP) ## measure ours and peers side by side, growth, precision, processes (an hour and a quarter; see benchmarks/)
 	$(BENCH_VENV)/bin/pytest -q -m 'not slow' tests/test_benchmarks.py
 	OMP_NUM_THREADS=1 $(BENCH_VENV)/bin/python -m benchmarks.run
 	$(BENCH_VENV)/bin/python -m benchmarks.growth

@@ -248,3 +248,11 @@ def test_recorded_captions_without_errors_share_more_with_their_references():
     right = [int(line) - 1 for line, found in captions.items() if not found]
     wrong = [int(line) - 1 for line, found in captions.items() if found]
     assert bleu_of(rows[right].sum(0)) > bleu_of(rows[wrong].sum(0)) + 10
+
+
+def test_recorded_benchmarks_are_of_this_runs_model_with_fewer_pieces():
+    """Depth, widths and heads are those of the run; the chapter names the pieces."""
+    ours = recorded_run()[1].model
+    for name in ("benchmarks", "breakdown"):
+        theirs = RunConfig.from_dict(recorded(name)["settings"]["config"]).model
+        assert theirs == ours.updated(vocab_size=4_000)
