@@ -370,7 +370,7 @@ PRESETS: dict[str, RunConfig] = {
         model=_TINY.updated(vocab_size=1_500, n_encoder_layers=3, n_decoder_layers=2, dropout=0.0),
         data=DataConfig(corpus="grammar", n_pairs=300_000, n_pieces=1_500, batch_tokens=2_048),
         train=TrainConfig(
-            steps=8_200,
+            steps=9_000,
             warmup=400,
             peak_lr=3e-3,
             cooldown=0.5,
