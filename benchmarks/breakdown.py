@@ -23,7 +23,6 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import program
 from benchmarks.case import pin
-from benchmarks.operations import matrix_rate, training_flops
 from benchmarks.run import significant
 from benchmarks.settings import FULL, config
 from transformer_lib.data.batching import Batches
@@ -33,6 +32,7 @@ from transformer_lib.training import update
 from transformer_lib.training.distributed import World
 from transformer_lib.training.run import environment
 from transformer_lib.training.schedule import schedule
+from transformer_lib.workbench.cost import matrix_rate, training_flops
 
 WARM_UP, WATCHED = 5, 10  # updates
 PRODUCTS = {"aten::mm", "aten::addmm", "aten::bmm"}

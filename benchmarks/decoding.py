@@ -4,8 +4,8 @@ import time
 from importlib import import_module
 from typing import NamedTuple
 
-from benchmarks.memory import peak_mib
 from benchmarks.settings import Sizes, config, sources
+from transformer_lib.workbench.cost import peak_mib
 
 
 class Case(NamedTuple):

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from benchmarks.gpu_runs import FULL, TINY, Figures, Sizes, settings_of, test_text
-from benchmarks.operations import matrix_rate, training_flops, wait
 from benchmarks.peers import torch_nn
 from benchmarks.settings import ROOT
 from benchmarks.training import Enough, Watch
@@ -25,6 +24,8 @@ from transformer_lib.recipe import prepare, training_batches
 from transformer_lib.training.distributed import World, pick_device
 from transformer_lib.training.loop import train
 from transformer_lib.translator import Translator
+from transformer_lib.workbench.cost import matrix_rate, training_flops
+from transformer_lib.workbench.cost.timing import wait
 
 TESTS = ("tests/training/test_graphs.py", "tests/data/test_resident.py")
 

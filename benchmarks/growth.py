@@ -3,7 +3,7 @@
 python -m benchmarks.growth [--quick]
 
 Random tokens, all sentences of a batch equally long, so that nothing is padding. One core,
-float32. Beside what was measured stands what counting predicts (`operations.py`).
+float32. Beside what was measured stands what counting predicts (`workbench/cost/training.py`).
 """
 
 import json
@@ -16,8 +16,6 @@ import numpy as np
 import torch
 
 from benchmarks import program
-from benchmarks.memory import resident_mib
-from benchmarks.operations import matrix_rate, training_bytes, training_flops
 from benchmarks.ours import train_watched
 from benchmarks.run import run_case, significant, summary
 from benchmarks.settings import FULL, QUICK, Sizes
@@ -25,6 +23,12 @@ from benchmarks.training import Enough, Watch
 from transformer_lib.config import EOS, PRESETS, ModelConfig
 from transformer_lib.data.pairs import EncodedPairs
 from transformer_lib.training.run import environment
+from transformer_lib.workbench.cost import (
+    matrix_rate,
+    resident_mib,
+    training_bytes,
+    training_flops,
+)
 
 AXES = {
     "length": (8, 32, 128, 512),

@@ -4,8 +4,8 @@ import time
 from contextlib import suppress
 from importlib import import_module
 
-from benchmarks.memory import peak_mib, resident_mib
 from benchmarks.settings import Sizes, prepared
+from transformer_lib.workbench.cost import peak_mib, resident_mib
 
 # What is called as train(prepared, watch). It trains until `watch` has seen enough.
 CASES = {

@@ -5,17 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from benchmarks import breakdown, growth, processes, program, run, table, training
-from benchmarks.operations import training_bytes
 from benchmarks.peers import torch_nn
 from transformer_lib.config import ModelConfig
 from transformer_lib.data import multi30k
 from transformer_lib.models.transformer import Transformer
-from transformer_lib.training.loss import rows_at_once
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv-bench" / "bin" / "python"
@@ -126,35 +123,6 @@ def test_ratios_are_taken_against_the_best_peer_as_it_comes():
     assert rows[0][3] == "× Marian (transformers)"
     assert [row[3] for row in rows[1:]] == ["0.25", "1.00", "1.25", "1.50"]
     assert rows[-1][4] == "6.00"
-
-
-@pytest.mark.parametrize(
-    ("axis", "value"), [("length", 8), ("width", 64), ("layers", 2), ("vocabulary", 64_000)]
-)
-def test_counted_memory_is_what_the_backward_pass_keeps(axis, value):
-    """Beside it: parameters, their gradients and Adam's two moments; and the loss's two blocks."""
-    config, _, length = growth.at(axis, value)
-    pairs = growth.random_pairs(config.vocab_size, length, 2048)
-    src = torch.tensor(np.stack([pairs.src(row) for row in range(len(pairs))]))
-    tgt = torch.tensor(np.stack([pairs.tgt(row) for row in range(len(pairs))]))
-    model = Transformer(config).train()
-    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
-    kept = {}  # held, so that no address comes twice
-
-    def keep(tensor):
-        storage = tensor.untyped_storage()
-        if tensor.dtype == torch.float32 and storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        hidden = model(src, tgt, returns="hidden")
-    n_parameters = sum(p.numel() for p in model.parameters())
-    counted = training_bytes(config, src.numel(), tgt.numel())
-    n_rows = rows_at_once(torch.empty(1, tgt.numel(), config.d_model), model.output.weight)
-    counted -= 16 * n_parameters + 4 * 2 * n_rows * config.vocab_size
-    n_bytes = sum(storage.nbytes() for storage in kept.values()) + 4 * hidden.numel()
-    assert n_bytes == pytest.approx(counted, rel=0.04)  # packed weights are kept too
 
 
 def test_a_power_is_its_slope():

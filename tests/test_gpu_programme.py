@@ -8,17 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import gpu, gpu_programme, gpu_runs, gpu_speed
 from benchmarks.gpu_runs import TINY, Unfinished
-from benchmarks.operations import training_flops
-from transformer_lib.config import EOS, ModelConfig
-from transformer_lib.data.pairs import EncodedPairs
-from transformer_lib.models import build_model
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_THERE = ("beartype", "jupyter_book", "matplotlib", "pooch")  # on a machine for training
@@ -122,25 +115,6 @@ def test_a_folder_that_cannot_be_copied_back_is_refused(tmp_path):
         (tmp_path / f"{n}.json").write_text("{}")
     with pytest.raises(ValueError, match="9 files"):
         gpu.require_small(tmp_path)
-
-
-def test_operations_are_those_that_torch_counts():
-    model = ModelConfig(
-        vocab_size=50, d_model=16, n_heads=2, n_encoder_layers=2, n_decoder_layers=3, d_ff=24
-    )
-    source = np.random.default_rng(0)
-    lengths = [(3, 5), (7, 2), (6, 6)]
-    rows = [
-        (source.integers(3, 50, n_src).tolist(), [*source.integers(3, 50, n_tgt - 1).tolist(), EOS])
-        for n_src, n_tgt in lengths
-    ]
-    transformer = build_model(model)
-    with FlopCounterMode(display=False) as counter:
-        for src, tgt in rows:
-            transformer(torch.tensor([src]), torch.tensor([tgt]), returns="all")
-    forward = counter.get_total_flops() / sum(t for _, t in lengths)
-    assert training_flops(model, EncodedPairs(rows)) == pytest.approx(3 * forward)
-    assert training_flops(model, EncodedPairs(rows), 2) == pytest.approx(6 * forward)
 
 
 def test_scoring_on_the_test_split_is_no_training_time():

@@ -1,6 +1,4 @@
-"""What a training costs, counted: operations and memory; and how fast this machine multiplies."""
-
-import time
+"""What a training costs by formula: the operations of an epoch, the memory of an update."""
 
 import numpy as np
 import torch
@@ -69,26 +67,3 @@ def training_bytes(model: ModelConfig, n_src: int, n_tgt: int) -> int:
     hidden, weight = torch.empty(1, n_tgt, width), torch.empty(model.vocab_size, width)
     logits = min(rows_at_once(hidden, weight), n_tgt) * model.vocab_size
     return 16 * n_parameters + 4 * kept + 4 * 2 * logits
-
-
-def matrix_rate(
-    size: int, device: torch.device, seconds: float, dtype: torch.dtype = torch.bfloat16
-) -> float:
-    """Return the operations a second of a large product of random matrices."""
-    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    for _ in range(3):
-        a @ b
-    wait(device)
-    n_products, began = 0, time.perf_counter()
-    while time.perf_counter() - began < seconds:
-        for _ in range(10):
-            a @ b
-        wait(device)
-        n_products += 10
-    return n_products * 2 * size**3 / (time.perf_counter() - began)
-
-
-def wait(device: torch.device) -> None:
-    """Wait until a CUDA device has done what it was told."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
