@@ -13,13 +13,13 @@ import transformer_lib
 
 ROOT = Path(transformer_lib.__file__).parent
 FLOORS = [
-    {"config"},
+    {"config", "exits"},
     {"layers", "data"},
     {"models"},
     {"training", "decoding", "evaluation", "figures"},
     {"recipe", "translator"},
     {"scoring"},
-    {"cli"},
+    {"cli", "workbench"},
     {"__main__"},
 ]
 FLOOR = {package: number for number, packages in enumerate(FLOORS) for package in packages}
