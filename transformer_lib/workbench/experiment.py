@@ -84,7 +84,7 @@ class Experiment:
 
 def parse(experiment: Experiment, arguments: list[str] | None) -> argparse.Namespace:
     """Read the options."""
-    parser = Parser(experiment.asks)
+    parser = Parser(experiment.asks, "KEY=VALUE")
     add = parser.add_argument
     add("--seeds", type=numbers, metavar="1,2,3", help="these seeds only, also new ones")
     add("--only", action="append", metavar="VARIANT", help="this variant only; may be repeated")
