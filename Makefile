@@ -4,7 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_VENV := .venv-bench
-CAPTIONS := OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc-per-node=2 chapters/experiments/multi30k.py
 BENCH_STAMP := $(BENCH_VENV)/.installed
 PAGE := _build/html/index.html
 
@@ -54,14 +53,8 @@ check-notebooks-elsewhere: $(STAMP) ## the same, as if on another machine
 notebooks: $(STAMP) ## run every notebook and store its outputs
 	$(BIN)/python tools/run_notebooks.py
 
-results: $(STAMP) ## repeat the long runs of chapters/experiments (hours)
-	$(BIN)/python chapters/experiments/recall.py
-	$(BIN)/python chapters/experiments/copying.py
-	$(BIN)/python chapters/experiments/grammar_translator.py
-	$(CAPTIONS) --set train.precision=bfloat16
-	$(CAPTIONS) --preset published --set train.precision=bfloat16
-	$(BIN)/python chapters/experiments/multi30k_errors.py
-	$(BIN)/python chapters/experiments/multi30k_errors.py --run runs/published
+results: $(STAMP) ## list the recorded results, their age and the hours left; make what is missing
+	$(BIN)/python -m transformer_lib.workbench.programme
 
 bench: $(BENCH_STAMP) ## measure ours and peers side by side, growth, precision, processes (an hour and a quarter; see benchmarks/)
 	$(BENCH_VENV)/bin/pytest -q -m 'not slow' tests/test_benchmarks.py

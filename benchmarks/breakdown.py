@@ -30,7 +30,6 @@ from transformer_lib.models import build_model
 from transformer_lib.recipe import Prepared, prepare
 from transformer_lib.training import update
 from transformer_lib.training.distributed import World
-from transformer_lib.training.run import environment
 from transformer_lib.training.schedule import schedule
 from transformer_lib.workbench.cost import matrix_rate, training_flops
 
@@ -131,14 +130,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = prepare(config(FULL), folder, say=lambda line: None)
     watched = 1 if quick else WATCHED
-    result = {
-        "command": "python -m benchmarks.breakdown" + " --quick" * quick,
-        "settings": {"config": data.run.config.to_dict(), "updates": watched},
-        "environment": {**environment(), "threads": "1"},
-        "us_per_token": {p: measure(data, p, watched) for p in ("float32", "bfloat16")},
-    }
-    program.write(result, output)
-    print(json.dumps(result["us_per_token"], indent=1))
+    command = "python -m benchmarks.breakdown" + " --quick" * quick
+    settings = {"config": data.run.config.to_dict(), "updates": watched}
+    figures = {"us_per_token": {p: measure(data, p, watched) for p in ("float32", "bfloat16")}}
+    program.write(output, command, settings, figures)
+    print(json.dumps(figures["us_per_token"], indent=1))
 
 
 if __name__ == "__main__":

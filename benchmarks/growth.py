@@ -22,7 +22,6 @@ from benchmarks.settings import FULL, QUICK, Sizes
 from benchmarks.training import Enough, Watch
 from transformer_lib.config import EOS, PRESETS, ModelConfig
 from transformer_lib.data.pairs import EncodedPairs
-from transformer_lib.training.run import environment
 from transformer_lib.workbench.cost import (
     matrix_rate,
     resident_mib,
@@ -136,18 +135,17 @@ def main() -> None:
         name: {**summary(rounds), "predicted": predicted(name)}
         for name, rounds in measure_all(sizes).items()
     }
-    result = {
-        "command": "python -m benchmarks.growth" + " --quick" * (sizes is QUICK),
-        "settings": {"axes": AXES, "middle": MIDDLE, "warmup_updates": WARM_UP, "seconds": SECONDS,
-                     "seed": SEED,
-                     "rounds": sizes.rounds, "model": PRESETS["small"].to_dict()["model"]},
-        "environment": {**environment(), "threads": "1"},
+    command = "python -m benchmarks.growth" + " --quick" * (sizes is QUICK)
+    settings = {"axes": AXES, "middle": MIDDLE, "warmup_updates": WARM_UP, "seconds": SECONDS,
+                "seed": SEED, "rounds": sizes.rounds,
+                "model": PRESETS["small"].to_dict()["model"]}  # fmt: skip
+    figures = {
         "matrix_flops_per_s": significant(rate),
         "points": points,
         "slopes": slopes(points),
-    }  # fmt: skip
-    program.write(result, output)
-    print(json.dumps(result["slopes"], indent=1))
+    }
+    program.write(output, command, settings, figures)
+    print(json.dumps(figures["slopes"], indent=1))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from benchmarks import program
 from benchmarks.processes import SAME, history
 from benchmarks.run import significant
-from transformer_lib.training.run import environment
 
 PRECISIONS = ("float32", "bfloat16")
 SEEDS = tuple(range(1, 11))
@@ -44,18 +43,17 @@ def main() -> None:
             for precision, nll in zip(PRECISIONS, pair, strict=True):
                 found[precision].append(nll)
     differences = [half - full for full, half in zip(*found.values(), strict=True)]
-    result = {
-        "command": "python -m benchmarks.precision" + " --quick" * quick,
-        "settings": {"train": SAME, "peak_lr": PEAK_LR, "updates": updates, "seeds": seeds},
-        "environment": {**environment(), "threads": "1"},
+    command = "python -m benchmarks.precision" + " --quick" * quick
+    settings = {"train": SAME, "peak_lr": PEAK_LR, "updates": updates, "seeds": seeds}
+    figures = {
         "valid_nll": {p: [significant(nll) for nll in values] for p, values in found.items()},
         "bfloat16_minus_float32": [significant(d) for d in differences],
         "between_seeds": significant(max(map(statistics.stdev, found.values()))),
         "mean_difference": significant(statistics.mean(differences)),
         "standard_error": significant(statistics.stdev(differences) / len(seeds) ** 0.5),
     }
-    program.write(result, output)
-    print(json.dumps(result, indent=1))
+    program.write(output, command, settings, figures)
+    print(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from benchmarks import program
 from benchmarks.run import ONE_CORE, summary
 from benchmarks.settings import ROOT
 from transformer_lib.config import PRESETS
-from transformer_lib.training.run import environment
 
 BATCH_TOKENS = PRESETS["small"].data.batch_tokens
 CASES = {"one": (1, BATCH_TOKENS), "split": (2, BATCH_TOKENS), "doubled": (2, 2 * BATCH_TOKENS)}
@@ -82,20 +81,17 @@ def main() -> None:
         alone = rounds_of_one[0]["tokens_per_s"]
         for figures, (n_processes, _) in zip(rounds_of_one, CASES.values(), strict=True):
             figures["efficiency"] = figures["tokens_per_s"] / (n_processes * alone)
-    result = {
-        "command": "python -m benchmarks.processes" + " --quick" * quick,
-        "settings": {
-            "train": SAME,
-            "cases": {name: {"processes": n, "batch_tokens": t} for name, (n, t) in CASES.items()},
-            "updates": reports * every, "log_every": every, "rounds": rounds,
-        },
-        "environment": {**environment(), "threads": "1 for each process"},
-        "cases": {name: summary(rounds_of_one) for name, rounds_of_one in found.items()},
+    command = "python -m benchmarks.processes" + " --quick" * quick
+    settings = {
+        "train": SAME,
+        "cases": {name: {"processes": n, "batch_tokens": t} for name, (n, t) in CASES.items()},
+        "updates": reports * every, "log_every": every, "rounds": rounds,
     }  # fmt: skip
-    program.write(result, output)
-    for name, figures in result["cases"].items():
-        print(f"{name:8} {figures['tokens_per_s']['median']:8,.0f} tokens/s, "
-              f"efficiency {figures['efficiency']['median']:.2f}")  # fmt: skip
+    cases = {name: summary(rounds_of_one) for name, rounds_of_one in found.items()}
+    program.write(output, command, settings, {"cases": cases})
+    for name, case in cases.items():
+        print(f"{name:8} {case['tokens_per_s']['median']:8,.0f} tokens/s, "
+              f"efficiency {case['efficiency']['median']:.2f}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
 """What the programs share: their two options, and where the result goes."""
 
 import argparse
-import json
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.settings import ROOT
+from transformer_lib.training.run import environment
+from transformer_lib.workbench import results
 
 RESULTS, REHEARSALS = ROOT / "chapters" / "results", ROOT / "runs"
+BEGAN = time.monotonic()  # when the program was loaded
 
 
 class Options(NamedTuple):
@@ -32,7 +36,16 @@ def options(description: str, result: str) -> Options:
     return Options(given.quick, given.output or usual)
 
 
-def write(result: dict[str, Any], output: Path) -> None:
-    """Write the result."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+def write(
+    output: Path,
+    command: str,
+    settings: Mapping[str, Any],
+    figures: Mapping[str, Any],
+    peers: Mapping[str, str] | None = None,
+) -> None:
+    """Write the result, measured on one thread, with the versions of the peers, if any."""
+    told = environment() | {"threads": "1"} | dict(peers or {})
+    results.write(
+        output, command, settings, figures=figures, made_with=results.origin(told),
+        seconds=round(time.monotonic() - BEGAN, 1),
+    )  # fmt: skip

@@ -23,7 +23,6 @@ from benchmarks.settings import (
     make_weights,
 )
 from benchmarks.table import table
-from transformer_lib.training.run import environment
 
 ONE_CORE = {
     "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",
@@ -117,19 +116,15 @@ def main() -> None:
     make_weights(sizes)
     found = run_all(sizes)
     add_identical(found)
-    result = {
-        "command": "make bench" if sizes is FULL else "python -m benchmarks.run --quick",
-        "settings": {
-            **sizes._asdict(), "peer_lr": PEER_LR, "tutorial_batch": TUTORIAL_BATCH,
-            "config": config(sizes).to_dict(), "environment_of_allocator_cases": ALLOCATOR,
-        },
-        "environment": {**environment(), "threads": "1"},
-        "versions": versions(),
-        **{kind: {name: summary(rounds) for name, rounds in part.items()}
-           for kind, part in found.items()},
+    command = "make bench" if sizes is FULL else "python -m benchmarks.run --quick"
+    settings = {
+        **sizes._asdict(), "peer_lr": PEER_LR, "tutorial_batch": TUTORIAL_BATCH,
+        "config": config(sizes).to_dict(), "environment_of_allocator_cases": ALLOCATOR,
     }  # fmt: skip
-    program.write(result, output)
-    print(table(result))
+    figures = {kind: {name: summary(rounds) for name, rounds in part.items()}
+               for kind, part in found.items()}  # fmt: skip
+    program.write(output, command, settings, figures, versions())
+    print(table(figures))
 
 
 if __name__ == "__main__":

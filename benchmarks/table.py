@@ -3,10 +3,11 @@
 python -m benchmarks.table [FILE]
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from transformer_lib.workbench import results
 
 RESULT = Path(__file__).resolve().parents[1] / "chapters" / "results" / "benchmarks.json"
 
@@ -23,7 +24,7 @@ NAMES = {
     "ours_gnmt": "ours, beam 5, penalty of GNMT",
     "ours_greedy": "ours, greedy, one at a time",
 }
-Result = dict[str, Any]
+Figures = dict[str, Any]
 
 
 def name_of(case: str) -> str:
@@ -32,13 +33,13 @@ def name_of(case: str) -> str:
     return NAMES[plain] + (", larger allocator thresholds" if plain != case else "")
 
 
-def best_peer(part: Result, figure: str, better=max) -> str:
+def best_peer(part: Figures, figure: str, better=max) -> str:
     """Return the peer, as it comes, with the highest median of `figure`, or with the lowest."""
     peers = [case for case in part if not case.startswith("ours") and "+" not in case]
     return better(peers, key=lambda case: part[case][figure]["median"])
 
 
-def training_rows(part: Result) -> list[list[str]]:
+def training_rows(part: Figures) -> list[list[str]]:
     """Return a row for each training: speed, against two peers, memory."""
     best = best_peer(part, "tokens_per_s")
     rows = [["training", "tokens/s", "spread", f"× {name_of(best)}", "× tutorial loop", "peak MiB",
@@ -53,7 +54,7 @@ def training_rows(part: Result) -> list[list[str]]:
     return rows
 
 
-def decoding_rows(part: Result) -> list[list[str]]:
+def decoding_rows(part: Figures) -> list[list[str]]:
     """Return a row for each decoder: speed, against two peers, identical outputs, memory."""
     rows = [["decoding", "tokens/s", "spread", "× Marian", "× CTranslate2", "identical to ours",
              "peak MiB"]]  # fmt: skip
@@ -67,7 +68,7 @@ def decoding_rows(part: Result) -> list[list[str]]:
     return rows
 
 
-def latency_rows(part: Result) -> list[list[str]]:
+def latency_rows(part: Figures) -> list[list[str]]:
     """Return a row for each waiting time."""
     rows = [["at the command line", "seconds", "spread"]]
     for name, figure in part["command_line"].items():
@@ -76,13 +77,13 @@ def latency_rows(part: Result) -> list[list[str]]:
     return rows
 
 
-def speed_cells(figures: Result) -> list[str]:
+def speed_cells(figures: Figures) -> list[str]:
     """Return the median and the spread of the speed."""
     speed = figures["tokens_per_s"]
     return [f"{speed['median']:,.0f}", f"{speed['spread']:,.0f}"]
 
 
-def ratio(speed: float, other: Result) -> str:
+def ratio(speed: float, other: Figures) -> str:
     """Return how many times faster."""
     return f"{speed / other['tokens_per_s']['median']:.2f}"
 
@@ -94,13 +95,13 @@ def markdown(rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *body])
 
 
-def table(result: Result) -> str:
+def table(figures: Figures) -> str:
     """Return all tables."""
-    parts = [training_rows(result["training"]), decoding_rows(result["decoding"]),
-             latency_rows(result["latency"])]  # fmt: skip
+    parts = [training_rows(figures["training"]), decoding_rows(figures["decoding"]),
+             latency_rows(figures["latency"])]  # fmt: skip
     return "\n\n".join(markdown(rows) for rows in parts)
 
 
 if __name__ == "__main__":
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULT
-    print(table(json.loads(file.read_text(encoding="utf-8"))))
+    print(table(results.read(file)["figures"]))

@@ -13,7 +13,7 @@ import transformer_lib
 
 ROOT = Path(transformer_lib.__file__).parent
 FLOORS = [
-    {"config"},
+    {"config", "exits"},
     {"layers", "data"},
     {"models"},
     {"training", "decoding", "evaluation", "figures"},

@@ -10,6 +10,7 @@ import pytest
 from tiny_translator import NOUNS, SETTINGS, VERBS
 
 from transformer_lib.data import multi30k as files
+from transformer_lib.workbench import options
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 sys.path.insert(0, str(CHAPTERS))
@@ -45,10 +46,11 @@ def test_captions_are_trained_chosen_on_val_and_scored_by_the_protocol(tmp_path,
     command = ["--run", str(run), "--into", str(tmp_path)]
     multi30k.main([*command, *TINY, "--set", "train.average=1"])
     result = json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))
-    assert result["steps"] == 80
-    assert [record["step"] for record in result["curve"]] == [20, 40, 40, 60, 80, 80]
     assert result["command"].startswith("python chapters/experiments/multi30k.py --run mine --set ")
     assert str(tmp_path) not in json.dumps(result)
+    result = result["figures"]
+    assert result["steps"] == 80
+    assert [record["step"] for record in result["curve"]] == [20, 40, 40, 60, 80, 80]
     assert len(result["validation"]) == len(multi30k.PENALTIES)
     best = max(scores["bleu"] for scores in result["validation"])
     chosen = result["chosen_on_validation"]
@@ -67,17 +69,18 @@ def test_captions_are_trained_chosen_on_val_and_scored_by_the_protocol(tmp_path,
     # A finished run is scored again, and not trained.
     monkeypatch.setattr("transformer_lib.recipe.train_run", None)
     multi30k.main(command)
-    again = json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))
+    again = json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))["figures"]
     assert (again["test_2016"], again["curve"]) == (test, result["curve"])
 
 
 @pytest.mark.usefixtures("captions")
 def test_a_published_recipe_is_decoded_as_it_was_published(tmp_path, monkeypatch):
-    monkeypatch.setattr(multi30k, "ROOT", tmp_path)
+    monkeypatch.setattr(options, "RUNS", tmp_path / "runs")
     multi30k.main(["--preset", "published", "--into", str(tmp_path), *TINY])
     result = json.loads((tmp_path / "published.json").read_text(encoding="utf-8"))
     assert " chapters/experiments/multi30k.py --preset published --set " in result["command"]
-    assert result["config"]["model"]["norm_order"] == "post"
+    assert result["settings"]["model"]["norm_order"] == "post"
+    result = result["figures"]
     assert [(v["penalty"], v["length_penalty"]) for v in result["validation"]] == [("length", 1.0)]
     assert result["chosen_on_validation"]["penalty"] == "length"
     assert (tmp_path / "runs" / "published" / "config.json").exists()
@@ -110,14 +113,25 @@ def test_the_length_penalty_is_chosen_on_val_alone(monkeypatch):
 
 def test_a_run_of_another_corpus_is_refused():
     with pytest.raises(ValueError, match=r"data\.corpus is of grammar, not of multi30k"):
-        multi30k.settings(None, ["data.corpus=grammar"])
+        multi30k.settings(multi30k.parse(["--set", "data.corpus=grammar"]))
+
+
+@pytest.mark.usefixtures("captions")
+def test_a_new_run_may_be_of_a_preset(tmp_path):
+    command = ["--preset", "published", "--run", str(tmp_path / "new")]
+    found = multi30k.settings(multi30k.parse(command))
+    assert found.model.norm_order == "post"
+    assert multi30k.command(multi30k.parse(command), 2) == (
+        "torchrun --nproc-per-node=2 -- chapters/experiments/multi30k.py --preset published "
+        "--run new"
+    )
 
 
 def grammar(folder, *assignments):
     """Run the grammar's command in a folder; return its result."""
     sets = [word for assignment in assignments for word in ("--set", assignment)]
     grammar_translator.main(["--into", str(folder), *sets])
-    return json.loads((folder / "grammar_translator.json").read_text(encoding="utf-8"))
+    return json.loads((folder / "grammar_translator.json").read_text(encoding="utf-8"))["figures"]
 
 
 def test_the_grammars_command_works_with_tiny_settings(tmp_path, monkeypatch):
@@ -162,9 +176,10 @@ def test_under_torchrun_one_process_scores_what_two_trained(tmp_path):
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.count('"ordinary"') == 1  # shown by one, and so written by one
     result = json.loads((tmp_path / "grammar_translator.json").read_text(encoding="utf-8"))
-    assert result["command"].startswith("torchrun --nproc-per-node=2 chapters/experiments/grammar")
-    assert result["environment"]["processes"] == "2"
-    assert result["steps"] == 4
+    command = "torchrun --nproc-per-node=2 -- chapters/experiments/grammar_translator.py"
+    assert result["command"].startswith(command)
+    assert result["hardware"]["processes"] == 2
+    assert result["figures"]["steps"] == 4
 
 
 @pytest.mark.slow

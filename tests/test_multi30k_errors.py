@@ -19,6 +19,7 @@ from transformer_lib.training.checkpoint import MODEL, checkpoints  # noqa: E402
 from transformer_lib.training.files import read_tensors  # noqa: E402
 from transformer_lib.training.run import RunFolder  # noqa: E402
 from transformer_lib.translator import Translator  # noqa: E402
+from transformer_lib.workbench import results  # noqa: E402
 
 REFERENCE = "der alte mann sieht den hund"
 CHANGED = "der alte mann sieht der hund"
@@ -80,15 +81,10 @@ def test_the_command_writes_counts_and_few_captions(tmp_path, monkeypatch):
                 weights=torch.tensor([0.25, 0.75]).expand(2, 4, 1, 2),
             )  # fmt: skip
 
-    run = SimpleNamespace(config=PRESETS["multi30k"])
+    run = SimpleNamespace(config=PRESETS["multi30k"], path=None)
     decode = PRESETS["multi30k"].decode.updated(length_penalty=1.5).to_dict()
-    scored = {
-        "chosen_on_validation": decode,
-        "command": "train",
-        "environment": {},
-        "source_of_examples": "us",
-    }
-    (tmp_path / "mine.json").write_text(json.dumps(scored), encoding="utf-8")
+    scored = {"chosen_on_validation": decode, "source_of_examples": "us"}
+    results.write(tmp_path / "mine.json", "train", {}, figures=scored, seconds=None)
     monkeypatch.setattr(script.RunFolder, "open", lambda path: run)
     monkeypatch.setattr(script.Translator, "load", lambda path: Fake())
     monkeypatch.setattr(script, "last_checkpoint", lambda run, translator: translator)
@@ -96,6 +92,9 @@ def test_the_command_writes_counts_and_few_captions(tmp_path, monkeypatch):
     script.main(["--run", str(tmp_path / "mine"), "--into", str(tmp_path)])
     written = (tmp_path / "mine_errors.json").read_text(encoding="utf-8")
     result = json.loads(written)
+    assert result["settings"] == {"of": "train"}
+    assert result["command"] == "python chapters/experiments/multi30k_errors.py --run mine"
+    result = result["figures"]
     assert len(result["test_2016"]["counts"]) == len(text.src)
     assert result["test_2016"]["source_words"].split() == ["8"] * 30
     assert result["valid"]["greedy"] != result["valid"]["chosen"]

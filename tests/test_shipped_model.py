@@ -1,21 +1,17 @@
 """The model that ships with the package: small, and as good as its recorded result says."""
 
-import json
-from pathlib import Path
-
 import pytest
 
 from transformer_lib.config import DataConfig, DecodeConfig
 from transformer_lib.data.corpus import load_split
 from transformer_lib.evaluation.bleu import exact_match
 from transformer_lib.translator import SHIPPED, Translator
-
-RESULT = Path(__file__).parents[1] / "chapters" / "results" / "grammar_translator.json"
+from transformer_lib.workbench.results import recorded as result
 
 
 @pytest.fixture(scope="module")
 def recorded():
-    return json.loads(RESULT.read_text(encoding="utf-8"))
+    return result("grammar_translator")["figures"]
 
 
 def test_it_is_small(recorded):

@@ -5,45 +5,61 @@
 It trains the preset "grammar" in runs/grammar (the same command again goes on; a finished run is
 only scored), writes the averaged weights to transformer_lib/pretrained/ as float16, and scores what
 it wrote, not what it trained, on the four test splits. The result is
-chapters/results/grammar_translator.json. `--into FOLDER` puts all three there instead, and
-`--set train.steps=100` changes a setting. It also runs under torchrun.
+chapters/results/grammar_translator.json. `--into FOLDER` puts all three there instead,
+`--set train.steps=100` changes a setting, and `--quick` rehearses it in runs/quick. It also runs
+under torchrun.
 """
 
 import argparse
-import dataclasses
 import json
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import nn
-from transformer_lib.cli import exit_with
 from transformer_lib.config import PRESETS, DecodeConfig, RunConfig
 from transformer_lib.data.corpus import ParallelText, load_split, splits_of
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.evaluation.bleu import exact_match
+from transformer_lib.exits import exit_with
 from transformer_lib.recipe import fitted, trained
-from transformer_lib.training.distributed import is_first_process, launcher
+from transformer_lib.training.distributed import is_first_process
 from transformer_lib.training.files import replace_file, tensors_to_bytes
 from transformer_lib.training.run import RunFolder, to_json
 from transformer_lib.translator import SHIPPED, Translator
+from transformer_lib.workbench import results
+from transformer_lib.workbench.options import (
+    QUICK_RUN,
+    Parser,
+    command_line,
+    made_with,
+    note_commit,
+    result_file,
+    run_folder,
+    with_settings,
+)
+from transformer_lib.workbench.programme import Made
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = "chapters/experiments/grammar_translator.py"
+RESULTS = (Made("grammar_translator", hours=0.25),)
 GREEDY = DecodeConfig(beam_size=1)
+QUICK = ("data.n_pairs=200", *QUICK_RUN)
 
 
 class Places(NamedTuple):
     """Where the run, the model that ships, and the result go."""
 
-    run: Path = ROOT / "runs" / "grammar"
-    shipped: Path = SHIPPED
-    result: Path = ROOT / "chapters" / "results" / "grammar_translator.json"
+    run: Path
+    shipped: Path
+    result: Path
 
     @classmethod
-    def within(cls, folder: Path) -> "Places":
-        """Put all three into one folder."""
-        return cls(*(folder / default.name for default in cls()))
+    def of(cls, options: argparse.Namespace) -> "Places":
+        """Return the usual places, or all three in one folder."""
+        result = result_file("grammar_translator", options)
+        if options.into or options.quick:
+            folder = result.parent
+            return cls(folder / "grammar", folder / SHIPPED.name, result)
+        return cls(run_folder("grammar", options), SHIPPED, result)
 
 
 def percent_exact(
@@ -73,7 +89,7 @@ def watch(config: RunConfig, run: Path, started: float):
 
 def ship(run: RunFolder, folder: Path) -> None:
     """Write the run's averaged weights, in half precision, where the package looks for them."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     half = {
         name: tensor.half() for name, tensor in run.averaged_weights().items()
     }
@@ -113,35 +129,19 @@ def evaluations(run: RunFolder) -> list[dict]:
     return [line for line in run.metrics() if "exact_match" in line]
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Train, ship, score, and write the result."""
+def scored(run: RunFolder, places: Places) -> dict[str, Any]:
+    """Score what ships on the four test splits; return all figures."""
     started = time.monotonic()
-    options = parse(arguments)
-    places = Places.within(options.into) if options.into else Places()
-    config = PRESETS["grammar"]
-    for assignment in options.set:
-        config = config.with_setting(assignment)
-    config = fitted(config)
-    watcher = watch(config, places.run, started)
-    run = trained(config, places.run, on_evaluate=watcher)
-    if not is_first_process():
-        return
-    scoring = time.monotonic()
     ship(run, places.shipped)
     translator = Translator.load(places.shipped, device="cpu")
+    data = run.config.data
     exact = {
-        split: percent_exact(translator, load_split(config.data, split), None)
-        for split in splits_of(config.data)
+        split: percent_exact(translator, load_split(data, split), None)
+        for split in splits_of(data)
     }
-    history, environment = evaluations(run), run.environment()
-    seconds = times(history, time.monotonic() - scoring)
-    result = {
-        "command": " ".join(
-            [launcher(environment["processes"]), SCRIPT]
-            + [f"--set {assignment}" for assignment in options.set]
-        ),
-        "config": dataclasses.asdict(config),
-        "environment": environment,
+    history = evaluations(run)
+    seconds = times(history, time.monotonic() - started)
+    return {
         "steps": history[-1]["step"],
         "parameters": sum(p.numel() for p in translator.model.parameters()),
         "bytes": (places.shipped / "model.safetensors").stat().st_size,
@@ -150,23 +150,30 @@ def main(arguments: list[str] | None = None) -> None:
         "three_minutes": nearest_to(180, history, seconds["prepare"]),
         "exact_match": exact,
     }
-    places.result.write_text(
-        json.dumps(result, indent=1) + "\n", encoding="utf-8"
-    )
-    print(json.dumps(result["exact_match"], indent=1))
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """Read the options."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--into", type=Path, metavar="FOLDER",
-        help="put the run, the model and the result there",
-    )  # fmt: skip
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE"
+def main(arguments: list[str] | None = None) -> None:
+    """Train, ship, score, and write the result."""
+    started = time.monotonic()
+    options = Parser(__doc__, "SECTION.KEY=VALUE").parse_args(arguments)
+    places = Places.of(options)
+    config = fitted(with_settings(PRESETS["grammar"], options, QUICK))
+    note_commit(places.run)
+    watcher = watch(config, places.run, started)
+    run = trained(config, places.run, on_evaluate=watcher)
+    if not is_first_process():
+        return
+    figures, made = scored(run, places), made_with(run)
+    n_processes = made["hardware"]["processes"]
+    results.write(
+        places.result,
+        command_line(__file__, options, n_processes=n_processes),
+        config.to_dict(),
+        figures=figures,
+        seconds=figures["seconds"]["total"],
+        made_with=made,
     )
-    return parser.parse_args(arguments)
+    print(json.dumps(figures["exact_match"], indent=1))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A translator of image captions: train on Multi30k, choose on val, score test_2016 once.
 
     python chapters/experiments/multi30k.py
-    torchrun --nproc-per-node=2 chapters/experiments/multi30k.py    # faster on two cores
+    torchrun --nproc-per-node=2 -- chapters/experiments/multi30k.py    # faster on two cores
 
 It trains the preset "multi30k" in runs/multi30k (the same command again goes on; a finished run is
 only scored), chooses the length penalty on val, and scores test_2016 by the protocol of published
@@ -9,8 +9,9 @@ results: lowercased tokenised text, sacrebleu with tokenize='none'. The result i
 chapters/results/multi30k.json.
 
 `--preset published` trains that recipe in runs/published instead, and decodes as it was published;
-`--run FOLDER` trains or scores another run, with a result of that name; `--set train.steps=100`
-changes a setting of a new run; `--into FOLDER` writes the result there.
+`--run FOLDER` trains or scores a run of another name, with a result of that name;
+`--set train.steps=100` changes a setting of a new run; `--into FOLDER` writes the result there;
+`--quick` rehearses it in runs/quick.
 """
 
 import argparse
@@ -18,21 +19,35 @@ import json
 import random
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from transformer_lib.cli import exit_with
 from transformer_lib.config import PRESETS, RunConfig
 from transformer_lib.data.corpus import ParallelText, load_split
 from transformer_lib.evaluation import bleu
+from transformer_lib.exits import exit_with
 from transformer_lib.recipe import examine, fitted, padding_of, trained
-from transformer_lib.training.distributed import is_first_process, launcher
+from transformer_lib.training.distributed import is_first_process
 from transformer_lib.training.run import RunFolder
 from transformer_lib.translator import Translator
+from transformer_lib.workbench import results
+from transformer_lib.workbench.options import (
+    Parser,
+    command_line,
+    made_with,
+    note_commit,
+    result_file,
+    run_folder,
+    told_folder,
+    with_settings,
+)
+from transformer_lib.workbench.programme import Made
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = "chapters/experiments/multi30k.py"
+BFLOAT16 = ("--set", "train.precision=bfloat16")
+RESULTS = (
+    Made("multi30k", 1.3, BFLOAT16, processes=2),
+    Made("published", 2.0, ("--preset", "published", *BFLOAT16), processes=2),
+)
 ALPHAS = (0.0, 0.6, 1.0, 1.5, 2.0, 2.5, 3.0)
 PENALTIES = (*(("gnmt", alpha) for alpha in ALPHAS), ("length", 1.0))
 CHOICES = {
@@ -46,19 +61,16 @@ SOURCE = (
 )
 
 
-def settings(
-    run: Path | None, assignments: list[str], preset: str = "multi30k"
-) -> RunConfig:
+def settings(options: argparse.Namespace) -> RunConfig:
     """Return the settings of the run that is named and there, else the preset's, changed.
 
     Raises:
-        ValueError: a setting is refused, or the run is not of Multi30k.
+        ValueError: the run is not of Multi30k.
     """
-    config = PRESETS[preset]
-    if run and (run / "config.json").exists():
+    config, run = PRESETS[options.preset or "multi30k"], options.run
+    if run and not options.preset and (run / "config.json").exists():
         config = RunFolder.open(run).config
-    for assignment in assignments:
-        config = config.with_setting(assignment)
+    config = with_settings(config, options)
     if config.data.corpus != "multi30k":
         raise ValueError(
             f"{run or 'data.corpus'} is of {config.data.corpus}, not of multi30k"
@@ -139,55 +151,55 @@ def scored(
 
 
 def told(run: RunFolder) -> dict[str, Any]:
-    """Return what the run folder tells of the training: settings, curve, versions, time."""
+    """Return what the run folder tells of the training: updates, time, curve."""
     history = run.metrics()
-    packages = {name: version(name) for name in ("sacrebleu", "tokenizers")}
     return {
-        "config": run.config.to_dict(),
-        "environment": run.environment() | packages,
         "steps": history[-1]["step"],
-        "seconds": history[-1]["elapsed_s"],
+        "train_seconds": history[-1]["elapsed_s"],
         "curve": history,
     }
 
 
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the options; without `--run`, the run is that of the preset."""
+    parser = Parser(__doc__, "SECTION.KEY=VALUE")
+    parser.add_argument("--preset", choices=CHOICES)
+    parser.add_argument("--run", type=Path, metavar="FOLDER")
+    return parser.parse_args(arguments)
+
+
+def command(options: argparse.Namespace, n_processes: int) -> str:
+    """Return the command as it is recorded."""
+    preset = [f"--preset {options.preset}"] if options.preset else []
+    run = [f"--run {told_folder(options.run)}"] if options.run else []
+    return command_line(__file__, options, [*preset, *run], n_processes)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Train, choose, score, and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--preset", choices=CHOICES, default="multi30k")
-    which.add_argument("--run", type=Path, metavar="FOLDER")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE"
-    )
-    parser.add_argument(
-        "--into", type=Path, default=ROOT / "chapters" / "results"
-    )
-    options = parser.parse_args(arguments)
-    path = options.run or ROOT / "runs" / options.preset
-    config = settings(options.run, options.set, options.preset)
+    options = parse(arguments)
+    preset = options.preset or "multi30k"
+    path = options.run or run_folder(preset, options)
+    config = settings(options)
+    note_commit(path)
     run = trained(config, path)
     if not is_first_process():
         return
-    prepared = examine(config, path, say=lambda _: None)
-    words = [f"--set {assignment}" for assignment in options.set]
-    if options.run:
-        words = [f"--run {path.name}", *words]
-    if options.preset != "multi30k":
-        words = [f"--preset {options.preset}", *words]
-    past = told(run)
-    result = {
-        "command": " ".join(
-            [launcher(past["environment"]["processes"]), SCRIPT, *words]
-        ),
-        **past,
+    prepared, made = examine(config, path, say=lambda _: None), made_with(run)
+    figures = {
+        **told(run),
         "padding_share": padding_of(prepared),
-        **scored(run, CHOICES[options.preset]),
+        **scored(run, CHOICES[preset]),
     }
-    file = options.into / f"{path.name}.json"
-    text = json.dumps(result, indent=1, ensure_ascii=False)
-    file.write_text(text + "\n", encoding="utf-8")
-    print(json.dumps(result["test_2016"], indent=1))
+    results.write(
+        result_file(path.name, options),
+        command(options, made["hardware"]["processes"]),
+        run.config.to_dict(),
+        figures=figures,
+        seconds=round(figures["train_seconds"] + figures["score_seconds"], 1),
+        made_with=made,
+    )
+    print(json.dumps(figures["test_2016"], indent=1))
 
 
 if __name__ == "__main__":

@@ -5,29 +5,40 @@
 It translates val and test_2016 again, with the search that `multi30k.py` chose on val, and keeps
 counts in place of text: for each sentence the n-grams that BLEU counts, for each reference word how
 often it stands in the training text. Only a few captions are quoted. The result is
-chapters/results/multi30k_errors.json. `--run FOLDER` and `--into FOLDER` are as in `multi30k.py`.
+chapters/results/multi30k_errors.json. `--run runs/published` reads another run, and results/published.json; `--into FOLDER` and `--quick`
+are as in `multi30k.py`.
 """
 
-import argparse
-import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from transformer_lib.cli import exit_with
 from transformer_lib.config import DecodeConfig
 from transformer_lib.data.corpus import ParallelText, load_split
 from transformer_lib.evaluation import bleu
+from transformer_lib.exits import exit_with
 from transformer_lib.models import build_model
 from transformer_lib.training.checkpoint import MODEL, checkpoints, load_weights
 from transformer_lib.training.files import read_tensors
-from transformer_lib.training.run import RunFolder, environment
+from transformer_lib.training.run import RunFolder
 from transformer_lib.translator import Translator
+from transformer_lib.workbench import results
+from transformer_lib.workbench.options import (
+    Parser,
+    command_line,
+    result_file,
+    run_folder,
+    told_folder,
+)
+from transformer_lib.workbench.programme import Made
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = "chapters/experiments/multi30k_errors.py"
-N_WORST = 5
+RESULTS = (
+    Made("multi30k_errors", hours=0.1),
+    Made("published_errors", 0.1, ("--run", "runs/published")),
+)
+N_WORST, N_QUICK = 5, 40
 N_MAPS, FEWEST_WORDS, MOST_WORDS = 2, 8, 10  # set before any map was seen
 BANDS = ((0, 0), (1, 9), (10, 99), (100, 999), (1_000, None))
 
@@ -166,28 +177,16 @@ def on_validation(
     }
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Translate again, count, and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    usual = ROOT / "runs" / "multi30k"
-    parser.add_argument("--run", type=Path, default=usual, metavar="FOLDER")
-    parser.add_argument(
-        "--into", type=Path, default=ROOT / "chapters" / "results"
-    )
-    options = parser.parse_args(arguments)
-    scored = json.loads(
-        (options.into / f"{options.run.name}.json").read_text(encoding="utf-8")
-    )
-    run, translator = RunFolder.open(options.run), Translator.load(options.run)
-    decode = DecodeConfig.from_dict(scored["chosen_on_validation"])
-    data = run.config.data
+def counted(
+    run: RunFolder, decode: DecodeConfig, quick: bool
+) -> dict[str, Any]:
+    """Translate with the chosen search; return all that is counted."""
+    translator, data = Translator.load(run.path), run.config.data
     test, train = load_split(data, "test_2016"), load_split(data, "train")
+    if quick:
+        test = ParallelText(test.src[:N_QUICK], test.tgt[:N_QUICK])
     translations = translator.translate(test.src, decode)
-    named = "" if options.run == usual else f" --run {options.run.name}"
-    result = {
-        "command": f"python {SCRIPT}" + named,
-        "of": scored["command"],
-        "environment": environment(),
+    return {
         "test_2016": {
             "source_words": " ".join(str(len(s.split())) for s in test.src),
             "counts": sentence_counts(translations, test.tgt),
@@ -198,11 +197,29 @@ def main(arguments: list[str] | None = None) -> None:
         ),
         "worst": worst(test, translations),
         "maps": maps(translator, test, decode),
-        "source_of_captions": scored["source_of_examples"],
     }
-    text = json.dumps(result, indent=1, ensure_ascii=False)
-    file = options.into / f"{options.run.name}_errors.json"
-    file.write_text(text + "\n", encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Translate again, count, and write the result."""
+    started = time.monotonic()
+    parser = Parser(__doc__)
+    parser.add_argument("--run", type=Path, metavar="FOLDER")
+    options = parser.parse_args(arguments)
+    path = options.run or run_folder("multi30k", options)
+    scored = results.read(result_file(path.name, options))
+    run = RunFolder.open(path)
+    decode = DecodeConfig.from_dict(scored["figures"]["chosen_on_validation"])
+    source = scored["figures"]["source_of_examples"]
+    figures = counted(run, decode, options.quick)
+    more = [f"--run {told_folder(path)}"] if options.run else []
+    results.write(
+        result_file(f"{path.name}_errors", options),
+        command_line(__file__, options, more),
+        {"of": scored["command"]},
+        figures=figures | {"source_of_captions": source},
+        seconds=round(time.monotonic() - started, 1),
+    )
 
 
 if __name__ == "__main__":

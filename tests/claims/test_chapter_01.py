@@ -1,9 +1,6 @@
 """Claims 1 to 5: what recurrence costs, how far a convolution sees, what attention repairs."""
 
-import json
 import math
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,11 +10,9 @@ from torch.nn import functional as F
 from transformer_lib.config import RNNConfig
 from transformer_lib.layers.multihead import MultiHeadAttention
 from transformer_lib.models.rnn import RecurrentSeq2Seq
-
-CHAPTERS = Path(__file__).resolve().parents[2] / "chapters"
-sys.path.insert(0, str(CHAPTERS))
-from experiments.copying import random_sentences, share_copied, train_copier  # noqa: E402
-from experiments.recall import recall  # noqa: E402
+from transformer_lib.workbench import over_seeds, recorded
+from transformer_lib.workbench.copying import random_sentences, share_copied, train_copier
+from transformer_lib.workbench.recall import recall
 
 PRODUCTS = ("MmBackward", "AddmmBackward", "BmmBackward", "MvBackward", "ConvolutionBackward")
 
@@ -102,12 +97,11 @@ def test_what_was_read_first_is_lost_first():
 
 
 def test_recorded_a_larger_state_forgets_later_and_forgets():
-    runs = json.loads((CHAPTERS / "results" / "recall.json").read_text(encoding="utf8"))["runs"]
-    runs = [run for run in runs if run["steps"] == 600]
+    result = recorded("recall")
 
     def first(d_state, length):
-        wanted = (d_state, length)
-        return [r["right"][0] for r in runs if (r["d_state"], r["length"]) == wanted]
+        found = over_seeds(result, "right", d_state=d_state, length=length, steps=600)
+        return [right[0] for right in found]
 
     assert min(first(64, 8)) > max(first(16, 8)) + 0.3
     assert max(first(64, 32)) < 0.35 < 0.9 < min(first(64, 2))
@@ -206,10 +200,10 @@ def test_attention_copies_what_one_vector_cannot():
 
 
 def test_recorded_attention_copies_long_sentences():
-    copied = json.loads((CHAPTERS / "results" / "copying.json").read_text(encoding="utf8"))
-    at = copied["lengths"].index(24)
+    copied = recorded("copying")
+    at = copied["settings"]["lengths"].index(24)
     one_vector, looking_back = (
-        [run["right"][at] for run in copied["runs"] if run["attention"] is attention]
+        [right[at] for right in over_seeds(copied, "right", attention=attention)]
         for attention in (False, True)
     )
     assert min(looking_back) > 0.9 > 0.4 > max(one_vector)

@@ -1,10 +1,8 @@
 """Claims 25 to 31: how the paper trains, searches and scores, and where this book deviates."""
 
-import json
 import math
 import random
 from functools import cache
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,17 +15,17 @@ from transformer_lib.layers.dropout import drop
 from transformer_lib.models import build_model
 from transformer_lib.training.loss import token_nll
 from transformer_lib.training.schedule import cool_down, noam
+from transformer_lib.workbench import results
 
-RESULTS = Path(__file__).resolve().parents[2] / "chapters" / "results"
+result = cache(results.recorded)
 
 
-@cache
 def recorded(name):
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return result(name)["figures"]
 
 
 def recorded_run():
-    return recorded("multi30k"), RunConfig.from_dict(recorded("multi30k")["config"])
+    return recorded("multi30k"), RunConfig.from_dict(result("multi30k")["settings"])
 
 
 def counts(rows):
@@ -254,5 +252,5 @@ def test_recorded_benchmarks_are_of_this_runs_model_with_fewer_pieces():
     """Depth, widths and heads are those of the run; the chapter names the pieces."""
     ours = recorded_run()[1].model
     for name in ("benchmarks", "breakdown"):
-        theirs = RunConfig.from_dict(recorded(name)["settings"]["config"]).model
+        theirs = RunConfig.from_dict(result(name)["settings"]["config"]).model
         assert theirs == ours.updated(vocab_size=4_000)
