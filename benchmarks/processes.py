@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks import program
 from benchmarks.run import ONE_CORE, summary
 from benchmarks.settings import ROOT
-from transformer_lib.config import PRESETS
+from transformer_lib.presets import PRESETS
 from transformer_lib.training.run import environment
 
 BATCH_TOKENS = PRESETS["small"].data.batch_tokens

@@ -10,13 +10,15 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from transformer_lib.config import PRESETS, RunConfig, nearest
+from transformer_lib.config import RunConfig
+from transformer_lib.presets import PRESETS
+from transformer_lib.settings import nearest
 
 if TYPE_CHECKING:
     from transformer_lib.translator import Translator
@@ -126,10 +128,8 @@ def choose(
     """
     from transformer_lib.training.run import RunFolder
 
-    if any(assignment.startswith("model.vocab_size=") for assignment in assignments):
-        raise ValueError("model.vocab_size follows from the tokenizer; set data.n_pieces instead")
     if run and not (corpus or src or tgt or preset) and (run / "config.json").exists():
-        return changed(RunFolder.open(run).config, assignments), run
+        return RunFolder.open(run).config.with_settings(*assignments), run
     named = corpus or ("files" if src or tgt else None)
     if named and named not in PRESET_OF:
         raise ValueError(f"there is no corpus {named!r}; {nearest(named, [*PRESET_OF])}")
@@ -140,16 +140,9 @@ def choose(
     data = config.data.updated(src=src, tgt=tgt)
     if named and named != data.corpus:
         data = data.updated(corpus=named, lowercase=named == "multi30k")
-    config = changed(dataclasses.replace(config, data=data), assignments)
+    config = dataclasses.replace(config, data=data).with_settings(*assignments)
     own = config.data.corpus == PRESETS[preset].data.corpus
     return config, run or Path("runs") / (preset if own else config.data.corpus)
-
-
-def changed(config: RunConfig, assignments: Iterable[str]) -> RunConfig:
-    """Return the settings with `section.key=value` applied, one after the other."""
-    for assignment in assignments:
-        config = config.with_setting(assignment)
-    return config
 
 
 @app.command()

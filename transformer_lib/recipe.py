@@ -1,6 +1,5 @@
 """From settings to a trained run: text, pieces, batches, a model and the loop, put together (5)."""
 
-import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from transformer_lib.config import RunConfig
+from transformer_lib.config import ModelConfig, RunConfig
 from transformer_lib.data.batching import Batches, evaluation_batches, padding_share
 from transformer_lib.data.corpus import Corpus, load_corpus
 from transformer_lib.data.pairs import EncodedPairs, encode_pairs
@@ -34,12 +33,6 @@ class Prepared(NamedTuple):
     tokenizer: Tokenizer
     train: EncodedPairs
     valid: EncodedPairs
-
-
-def fitted(config: RunConfig) -> RunConfig:
-    """Return the settings with the model's vocabulary set to the tokenizer's size."""
-    model = config.model.updated(vocab_size=config.data.n_pieces)
-    return dataclasses.replace(config, model=model)
 
 
 def prepare(config: RunConfig, path: str | Path, say: Say = print) -> Prepared:
@@ -68,7 +61,7 @@ def examine(config: RunConfig, path: str | Path, say: Say = print) -> Prepared:
         OSError: a file cannot be read.
         ValueError: settings or text that are refused, or a folder of another run.
     """
-    config, started = fitted(config), time.monotonic()
+    started = time.monotonic()
     run = RunFolder.create(path, config, write=False)
     corpus = load_corpus(config.data)
     say(f"{config.data.corpus}: {len(corpus.train.src):,} pairs to train on, "
@@ -173,8 +166,9 @@ def training_batches(config: RunConfig, pairs: EncodedPairs, world: World) -> Ba
     Transformer and may read lengths on the host.
     """
     data = config.data
+    plain_norm = isinstance(config.model, ModelConfig) and config.model.norm == "layer"
     where = (data.batch_tokens, data.seed, world.rank, world.size)
-    if world.device.type == "cuda" and getattr(config.model, "norm", None) == "layer":
+    if world.device.type == "cuda" and plain_norm:
         return ResidentBatches(pairs, *where, world.device)
     return Batches(pairs, *where)
 
@@ -199,7 +193,7 @@ def trained(
         FloatingPointError: as `train_run`.
         KeyboardInterrupt: training was interrupted, so there is nothing to go on with.
     """
-    run = RunFolder.create(path, fitted(config), write=False)
+    run = RunFolder.create(path, config, write=False)
     if not is_finished(run) and train_run(config, path, quiet, on_evaluate).reason == "interrupted":
         raise KeyboardInterrupt
     return run

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from transformer_lib.config import BOS, DataConfig, nearest
+from transformer_lib.config import BOS, DataConfig
 from transformer_lib.data.batching import pad
 from transformer_lib.data.corpus import VALID, load_pairs, load_split, splits_of
 from transformer_lib.data.grammar import Pair
@@ -19,6 +19,7 @@ from transformer_lib.evaluation.alignment import (
     strongest,
     words_of_pieces,
 )
+from transformer_lib.settings import nearest
 from transformer_lib.translator import Translator
 
 Track = Callable[[list[list[str]]], Iterable[list[str]]]

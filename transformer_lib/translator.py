@@ -175,13 +175,11 @@ class Translator:
     @property
     def most_tokens(self) -> int:
         """How many tokens a sentence may have, EOS included."""
-        model = self.config.model
-        learned = getattr(model, "positions", "learned") == "learned"
-        if not (learned and hasattr(model, "max_length")):
+        longest = self.config.model.longest
+        if longest is None:
             return MOST_TOKENS
         # The output may be longer than the source, and has a place for each of its tokens too.
-        room = model.max_length - self.config.decode.extra_length
-        return max(1, min(MOST_TOKENS, room))
+        return max(1, min(MOST_TOKENS, longest - self.config.decode.extra_length))
 
     def search(
         self, encoded: Sequence[Sequence[int]], n_best: int, decode: DecodeConfig | None
@@ -251,5 +249,4 @@ def with_decode(config: RunConfig, assignments: Sequence[str]) -> DecodeConfig:
                 f"{assignment!r} cannot be changed after training; "
                 "only decode settings can, for example decode.beam_size=1"
             )
-        config = config.with_setting(assignment)
-    return config.decode
+    return config.with_settings(*assignments).decode

@@ -18,11 +18,12 @@ from typing import NamedTuple
 
 from torch import nn
 from transformer_lib.cli import exit_with
-from transformer_lib.config import PRESETS, DecodeConfig, RunConfig
+from transformer_lib.config import DecodeConfig, RunConfig
 from transformer_lib.data.corpus import ParallelText, load_split, splits_of
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.evaluation.bleu import exact_match
-from transformer_lib.recipe import fitted, trained
+from transformer_lib.presets import PRESETS
+from transformer_lib.recipe import trained
 from transformer_lib.training.distributed import is_first_process, launcher
 from transformer_lib.training.files import replace_file, tensors_to_bytes
 from transformer_lib.training.run import RunFolder, to_json
@@ -119,9 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     places = Places.within(options.into) if options.into else Places()
     config = PRESETS["grammar"]
-    for assignment in options.set:
-        config = config.with_setting(assignment)
-    config = fitted(config)
+    config = config.with_settings(*options.set)
     watcher = watch(config, places.run, started)
     run = trained(config, places.run, on_evaluate=watcher)
     if not is_first_process():

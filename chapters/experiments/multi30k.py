@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from transformer_lib.cli import exit_with
-from transformer_lib.config import PRESETS, RunConfig
+from transformer_lib.config import RunConfig
 from transformer_lib.data.corpus import ParallelText, load_split
 from transformer_lib.evaluation import bleu
-from transformer_lib.recipe import examine, fitted, padding_of, trained
+from transformer_lib.presets import PRESETS
+from transformer_lib.recipe import examine, padding_of, trained
 from transformer_lib.training.distributed import is_first_process, launcher
 from transformer_lib.training.run import RunFolder
 from transformer_lib.translator import Translator
@@ -57,13 +58,12 @@ def settings(
     config = PRESETS[preset]
     if run and (run / "config.json").exists():
         config = RunFolder.open(run).config
-    for assignment in assignments:
-        config = config.with_setting(assignment)
+    config = config.with_settings(*assignments)
     if config.data.corpus != "multi30k":
         raise ValueError(
             f"{run or 'data.corpus'} is of {config.data.corpus}, not of multi30k"
         )
-    return fitted(config)
+    return config
 
 
 def on_validation(

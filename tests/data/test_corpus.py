@@ -2,10 +2,11 @@
 
 import pytest
 
-from transformer_lib.config import PRESETS, DataConfig
+from transformer_lib.config import DataConfig
 from transformer_lib.data import corpus as corpus_module
 from transformer_lib.data import multi30k
 from transformer_lib.data.corpus import ParallelText, load_corpus, load_split, splits_of
+from transformer_lib.presets import PRESETS
 
 needs_multi30k = pytest.mark.skipif(
     not (multi30k.cache_folder() / "data/task1/tok/train.lc.norm.tok.en").exists(),

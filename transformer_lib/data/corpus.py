@@ -8,9 +8,10 @@ data.tgt=train.de data.valid_src=newstest2013.en data.valid_tgt=newstest2013.de`
 from pathlib import Path
 from typing import NamedTuple
 
-from transformer_lib.config import DataConfig, nearest
+from transformer_lib.config import DataConfig
 from transformer_lib.data import grammar, multi30k
 from transformer_lib.data.parallel_text import ParallelText, read_parallel, read_tsv
+from transformer_lib.settings import nearest
 
 HELD_OUT = 1000  # pairs for validation and in each test split; of the user's own files at most 5%
 VALID = "valid"
