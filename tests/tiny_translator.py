@@ -36,7 +36,7 @@ def write_text(folder: Path) -> tuple[Path, Path]:
 def tiny_config(src: Path, tgt: Path) -> RunConfig:
     """Return settings for a translator of those files."""
     files = ["data.corpus=files", f"data.src={src}", f"data.tgt={tgt}"]
-    return PRESETS["tiny"].with_settings(*files, *SETTINGS)
+    return PRESETS["tiny"].with_settings(*files, *SETTINGS, "model.norm_order=pre")
 
 
 @cache
