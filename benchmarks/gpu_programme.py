@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from benchmarks import gpu_runs, gpu_speed
 from benchmarks.gpu_runs import Figures, Sizes, Unfinished
 from transformer_lib.evaluation import bleu
+from transformer_lib.files import replace_file
 from transformer_lib.presets import PRESETS
 from transformer_lib.settings import nearest
-from transformer_lib.training.files import replace_file, tensors_to_bytes
+from transformer_lib.training.files import tensors_to_bytes
 from transformer_lib.training.run import RunFolder, environment, to_json
 
 FIGURES, TRANSLATIONS = "gpu.json", "translations.json"

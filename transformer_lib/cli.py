@@ -9,14 +9,19 @@ import functools
 import json
 import logging
 import os
+import shlex
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from transformer_lib.config import RunConfig
+from transformer_lib.files import check_outputs, whole_file
 from transformer_lib.presets import PRESETS
 from transformer_lib.settings import nearest
 
@@ -27,7 +32,7 @@ UsageError = typer.BadParameter.__base__  # its home differs between versions of
 
 # What is slow to import is imported where it is used: help and errors should come at once.
 
-USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+USAGE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 PRESET_OF = {"grammar": "grammar", "multi30k": "multi30k", "files": "small"}
 
 app = typer.Typer(
@@ -110,7 +115,8 @@ def train(
     if outcome.reason == "interrupted":  # what was said of it already is enough
         raise SystemExit(INTERRUPTED)
     if not quiet and is_first_process():
-        print(f"try it: python -m transformer_lib translate --run {folder} 'your sentence'")
+        told = shlex.quote(str(folder))
+        print(f"try it: python -m transformer_lib translate --run {told} 'your sentence'")
 
 
 def choose(
@@ -152,7 +158,8 @@ def translate(
         Path | None, typer.Option(help="A trained run. If not given: the model that ships.")
     ] = None,
     input_: Annotated[
-        Path | None, typer.Option("--input", help="A file, one sentence on a line. May be .gz.")
+        Path | None,
+        typer.Option("--input", help="A file, a sentence on a line; - is standard input."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Write here. If not given: standard output.")
@@ -170,16 +177,11 @@ def translate(
     One line comes out for each that goes in. With --n-best N there are N, each with its rank and
     score (log-probability over length penalty), separated by tabs.
     """
-    from transformer_lib.data.streams import check_writable, whole_file
     from transformer_lib.translator import Translator, with_decode
 
     if text and input_:
         raise UsageError("give TEXT or --input, not both")
-    for path, what in ((output, "translations"), (html, "page")):
-        if path:
-            check_writable(path, what)
-            if input_ and path.exists() and input_.exists() and path.samefile(input_):
-                raise ValueError(f"{path} is the input; name another file for the {what}")
+    check_outputs({"translations": output, "page": html}, inputs=(input_,))
     translator = Translator.load(run)
     decode = with_decode(translator.config, set_ or [])
     translator.config = dataclasses.replace(translator.config, decode=decode)
@@ -202,7 +204,7 @@ def sources(text: list[str] | None, path: Path | None) -> Iterator[list[str]]:
 
     if text:
         return iter([text])
-    if path:
+    if path and str(path) != "-":
         return chunks(read_lines(path))
     if sys.stdin.isatty():
         print("type sentences, one on a line; Ctrl-D ends", file=sys.stderr)
@@ -243,7 +245,6 @@ def write_page(translator: "Translator", sentence: str | None, path: Path) -> No
     Raises:
         ValueError: there is no sentence.
     """
-    from transformer_lib.data.streams import whole_file
     from transformer_lib.figures.page import attention_page
 
     if sentence is None:
@@ -309,8 +310,9 @@ def score_files(hyp: Path, ref: Path, other: Path | None, tokenised: bool) -> No
     from transformer_lib.evaluation import bleu
 
     references = list(read_lines(ref))
-    systems = {path: list(read_lines(path)) for path in (hyp, other) if path}
-    for path, lines in systems.items():
+    paths = [path for path in (hyp, other) if path]  # the same one twice is a fair question
+    systems = [list(read_lines(path)) for path in paths]
+    for path, lines in zip(paths, systems, strict=True):
         if len(lines) != len(references):
             raise ValueError(
                 f"{path} has {len(lines)} lines and {ref} has {len(references)}; "
@@ -318,7 +320,7 @@ def score_files(hyp: Path, ref: Path, other: Path | None, tokenised: bool) -> No
             )
         print(f"{path}\n{bleu.score(lines, references, tokenised)}")
     if other:
-        print(f"paired bootstrap\n{bleu.compare(*systems.values(), references, tokenised)}")
+        print(f"paired bootstrap\n{bleu.compare(*systems, references, tokenised)}")
 
 
 def score_run(
@@ -331,12 +333,9 @@ def score_run(
         ValueError: no such run or split, no weights, or several splits for one file.
     """
     from transformer_lib import scoring
-    from transformer_lib.data.streams import check_writable, whole_file
     from transformer_lib.translator import Translator, with_decode
 
-    for path, what in ((out, "translations"), (json_, "figures")):
-        if path:
-            check_writable(path, what)
+    check_outputs({"translations": out, "figures": json_}, inputs=())
     translator = Translator.load(run)
     decode = with_decode(translator.config, assignments)
     translator.config = dataclasses.replace(translator.config, decode=decode)
@@ -394,27 +393,56 @@ def exit_with(program: Callable[[], int | None]) -> NoReturn:
     The exit code is 0, 1 for an error, 2 for a wrong call, 130 for Ctrl-C.
     """
     logging.basicConfig(format="warning: %(message)s", level=logging.WARNING)
+    if hasattr(sys.stdout, "reconfigure"):  # whatever the system's encoding: we read UTF-8 too
+        sys.stdout.reconfigure(encoding="utf-8")
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, terminate)
     try:
         code = program()
         sys.stdout.flush()
         if code == INTERRUPTED:  # newer versions of typer turn Ctrl-C into this
             raise KeyboardInterrupt
     except UsageError as error:
-        code = complain(error.format_message(), USAGE)
+        code = complain(error.format_message() + dash_hint(error), USAGE)
     except (KeyboardInterrupt, typer.Abort):
         code = complain("interrupted", INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILURE
-    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
+    except (ValueError, OSError, FloatingPointError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not is_out_of_memory(error):
+            raise
         code = complain(told(error), FAILURE)
     sys.exit(code or 0)
 
 
+def terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """End as a program that cleans up behind itself; training hears the signal itself."""
+    raise SystemExit(TERMINATED)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; torch says so by a RuntimeError, in other words on each device."""
+    if isinstance(error, MemoryError):
+        return True
+    words = ("out of memory", "not enough memory", "can't allocate memory", "bad_alloc",
+             "CUBLAS_STATUS_ALLOC_FAILED")  # fmt: skip
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+
+
+def dash_hint(error: UsageError) -> str:
+    """Say what to do where a sentence that begins with a dash was taken for an option."""
+    name = getattr(error, "option_name", None) or "--"
+    return "" if name.startswith("--") else "; put -- before a sentence that begins with -"
+
+
 def told(error: Exception) -> str:
     """Return an error in words, naming the file where the system names one."""
-    if isinstance(error, MemoryError):
-        return "out of memory; lower decode.batch_size or data.batch_tokens"
+    if is_out_of_memory(error):
+        return (
+            "out of memory; lower decode.batch_size, or for a new run data.batch_tokens, or make "
+            "room (what a training had saved is intact)"
+        )
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

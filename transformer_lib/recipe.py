@@ -14,10 +14,10 @@ from transformer_lib.data.corpus import Corpus, load_corpus
 from transformer_lib.data.pairs import EncodedPairs, encode_pairs
 from transformer_lib.data.resident import ResidentBatches
 from transformer_lib.data.tokenizer import Tokenizer
+from transformer_lib.files import replace_file
 from transformer_lib.models import build_model
 from transformer_lib.training.checkpoint import checkpoints, step_of
 from transformer_lib.training.distributed import World
-from transformer_lib.training.files import replace_file
 from transformer_lib.training.loop import OnEvaluate, Outcome, train
 from transformer_lib.training.progress import Progress
 from transformer_lib.training.run import RunFolder

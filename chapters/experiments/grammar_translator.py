@@ -22,10 +22,11 @@ from transformer_lib.config import DecodeConfig, RunConfig
 from transformer_lib.data.corpus import ParallelText, load_split, splits_of
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.evaluation.bleu import exact_match
+from transformer_lib.files import replace_file
 from transformer_lib.presets import PRESETS
 from transformer_lib.recipe import trained
 from transformer_lib.training.distributed import is_first_process, launcher
-from transformer_lib.training.files import replace_file, tensors_to_bytes
+from transformer_lib.training.files import tensors_to_bytes
 from transformer_lib.training.run import RunFolder, to_json
 from transformer_lib.translator import SHIPPED, Translator
 

@@ -19,19 +19,9 @@ import torch
 from torch import Tensor
 
 from transformer_lib.config import RunConfig
+from transformer_lib.files import explain_full_disk, lock, replace_file
 from transformer_lib.training import checkpoint
-from transformer_lib.training.files import (
-    DamagedFile,
-    explain_full_disk,
-    read_tensors,
-    replace_file,
-    tensors_to_bytes,
-)
-
-try:
-    import fcntl
-except ImportError:
-    fcntl = None  # type: ignore[assignment]
+from transformer_lib.training.files import DamagedFile, read_tensors, tensors_to_bytes
 
 FILES = (
     "config.json", "tokenizer.json", "environment.json", "metrics.jsonl", "log.txt", "curve.svg",
@@ -103,12 +93,9 @@ class RunFolder:
         Raises:
             ValueError: another process trains here.
         """
-        if fcntl is None:  # not on Windows
-            yield
-            return
         with open(self.path / ".lock", "w") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(file)
             except OSError:
                 raise ValueError(
                     f"another process is training in {self.path}; wait for it or stop it"
