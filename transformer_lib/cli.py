@@ -33,7 +33,6 @@ UsageError = typer.BadParameter.__base__  # its home differs between versions of
 # What is slow to import is imported where it is used: help and errors should come at once.
 
 USAGE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
-PRESET_OF = {"grammar": "grammar", "multi30k": "multi30k", "files": "small"}
 
 app = typer.Typer(
     add_completion=False,
@@ -132,20 +131,22 @@ def choose(
     Raises:
         ValueError: a name is misspelt (the nearest right one is named) or options contradict.
     """
+    from transformer_lib.data.corpus import CORPORA
     from transformer_lib.training.run import RunFolder
 
     if run and not (corpus or src or tgt or preset) and (run / "config.json").exists():
         return RunFolder.open(run).config.with_settings(*assignments), run
     named = corpus or ("files" if src or tgt else None)
-    if named and named not in PRESET_OF:
-        raise ValueError(f"there is no corpus {named!r}; {nearest(named, [*PRESET_OF])}")
-    preset = preset or PRESET_OF[named or "grammar"]
+    if named and named not in CORPORA:
+        raise ValueError(f"there is no corpus {named!r}; {nearest(named, [*CORPORA])}")
+    own_preset = CORPORA[named or "grammar"].preset
+    preset = preset or own_preset
     if preset not in PRESETS:
         raise ValueError(f"there is no preset {preset!r}; {nearest(preset, [*PRESETS])}")
     config = PRESETS[preset]
     data = config.data.updated(src=src, tgt=tgt)
     if named and named != data.corpus:
-        data = data.updated(corpus=named, lowercase=named == "multi30k")
+        data = data.updated(corpus=named, lowercase=PRESETS[own_preset].data.lowercase)
     config = dataclasses.replace(config, data=data).with_settings(*assignments)
     own = config.data.corpus == PRESETS[preset].data.corpus
     return config, run or Path("runs") / (preset if own else config.data.corpus)
@@ -333,6 +334,7 @@ def score_run(
         ValueError: no such run or split, no weights, or several splits for one file.
     """
     from transformer_lib import scoring
+    from transformer_lib.data.corpus import corpus_of
     from transformer_lib.translator import Translator, with_decode
 
     check_outputs({"translations": out, "figures": json_}, inputs=())
@@ -345,7 +347,7 @@ def score_run(
         raise ValueError(f"{out} can hold one split; add --split and one of {', '.join(names)}")
     print(f"{run}, beam {decode.beam_size}, "
           f"length penalty {decode.length_penalty:g} ({decode.penalty})")  # fmt: skip
-    print(scoring.note(data, names))
+    print(corpus_of(data).note(names))
     layer = scoring.best_layer(translator)
     for name in names:
         found = scoring.score_split(translator, name, layer, progress_bar(name))

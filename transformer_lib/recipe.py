@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from transformer_lib.config import ModelConfig, RunConfig
+from transformer_lib.data.base_corpus import TrainingText
 from transformer_lib.data.batching import Batches, evaluation_batches, padding_share
-from transformer_lib.data.corpus import Corpus, load_corpus
+from transformer_lib.data.corpus import load_corpus
 from transformer_lib.data.pairs import EncodedPairs, encode_pairs
 from transformer_lib.data.resident import ResidentBatches
 from transformer_lib.data.tokenizer import Tokenizer
@@ -29,7 +30,7 @@ class Prepared(NamedTuple):
     """Everything that training reads, ready in memory, and the folder that it writes to."""
 
     run: RunFolder
-    corpus: Corpus
+    corpus: TrainingText
     tokenizer: Tokenizer
     train: EncodedPairs
     valid: EncodedPairs
@@ -90,7 +91,7 @@ def write(prepared: Prepared) -> None:
         prepared.tokenizer.save(run.tokenizer_path)
 
 
-def tokenizer_of(run: RunFolder, corpus: Corpus) -> Tokenizer:
+def tokenizer_of(run: RunFolder, corpus: TrainingText) -> Tokenizer:
     """Return the run's tokenizer, or learn one from the training split.
 
     Raises:
