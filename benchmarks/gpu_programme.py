@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 
 from benchmarks import gpu_runs, gpu_speed
 from benchmarks.gpu_runs import Figures, Sizes, Unfinished
-from transformer_lib.config import PRESETS, nearest
 from transformer_lib.evaluation import bleu
-from transformer_lib.training.files import replace_file, tensors_to_bytes
+from transformer_lib.files import replace_file
+from transformer_lib.presets import PRESETS
+from transformer_lib.settings import nearest
+from transformer_lib.training.files import tensors_to_bytes
 from transformer_lib.training.run import RunFolder, environment, to_json
 
 FIGURES, TRANSLATIONS = "gpu.json", "translations.json"
@@ -105,7 +107,7 @@ class Programme:
     def run(self, preset: str, seed: int, seconds: float) -> Figures:
         """Train and score one seed of a recipe; keep the weights of the last recipe's first."""
         config = gpu_runs.settings_of(preset, self.sizes, seed)
-        config = config.with_setting(f"train.graphs={self.graphs_work()}")
+        config = config.with_settings(f"train.graphs={self.graphs_work()}")
         folder = self.work / f"{preset}-{seed}"
         figures = gpu_runs.one_run(config, folder, self.sizes, seconds)
         self.translations[f"run:{preset}:{seed}"] = figures.pop("translations")

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from transformer_lib.config import PRESETS, RunConfig
+from transformer_lib.config import RunConfig
 from transformer_lib.data.corpus import VALID, ParallelText, load_split, splits_of
 from transformer_lib.evaluation import bleu
-from transformer_lib.recipe import fitted, train_run
+from transformer_lib.presets import PRESETS
+from transformer_lib.recipe import train_run
 from transformer_lib.training.run import RunFolder
 from transformer_lib.translator import Translator
 
@@ -50,9 +51,7 @@ def settings_of(preset: str, sizes: Sizes, seed: int = 1) -> RunConfig:
         KeyError: there is no such preset.
     """
     config = PRESETS[preset]
-    for setting in (*sizes.settings, f"train.seed={seed}", f"data.seed={seed}"):
-        config = config.with_setting(setting)
-    return fitted(config)
+    return config.with_settings(*sizes.settings, f"train.seed={seed}", f"data.seed={seed}")
 
 
 def test_text(config: RunConfig, sizes: Sizes) -> ParallelText:

@@ -71,7 +71,7 @@ def our_speed(preset: str, how: str, sizes: Sizes, work: Path) -> Figures:
         work: where the pieces are kept.
     """
     prepared = prepare(settings_of(preset, sizes), work / f"speed-{preset}", silent)
-    config = prepared.run.config.with_setting(f"train.{how}")
+    config = prepared.run.config.with_settings(f"train.{how}")
     world = World.from_env(config.train.device)
     torch.manual_seed(config.train.seed)
     model = build_model(config.model)

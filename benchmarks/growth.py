@@ -20,8 +20,9 @@ from benchmarks.ours import train_watched
 from benchmarks.run import run_case, significant, summary
 from benchmarks.settings import FULL, QUICK, Sizes
 from benchmarks.training import Enough, Watch
-from transformer_lib.config import EOS, PRESETS, ModelConfig
+from transformer_lib.config import EOS, ModelConfig
 from transformer_lib.data.pairs import EncodedPairs
+from transformer_lib.presets import PRESETS
 from transformer_lib.workbench.cost import (
     matrix_rate,
     resident_mib,

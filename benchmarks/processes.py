@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks import program
 from benchmarks.run import ONE_CORE, summary
 from benchmarks.settings import ROOT
-from transformer_lib.config import PRESETS
+from transformer_lib.presets import PRESETS
 
 BATCH_TOKENS = PRESETS["small"].data.batch_tokens
 CASES = {"one": (1, BATCH_TOKENS), "split": (2, BATCH_TOKENS), "doubled": (2, 2 * BATCH_TOKENS)}

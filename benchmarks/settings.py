@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from transformer_lib.config import PRESETS, DecodeConfig, RunConfig, TrainConfig
+from transformer_lib.config import DecodeConfig, RunConfig, TrainConfig
 from transformer_lib.data.corpus import load_split
 from transformer_lib.data.tokenizer import Tokenizer
+from transformer_lib.presets import PRESETS
 from transformer_lib.recipe import Prepared, examine, train_run
 from transformer_lib.training.files import read_tensors
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from tiny_translator import SETTINGS, tiny_run, write_text
 
-from transformer_lib import cli
-from transformer_lib.training import files
+from transformer_lib import cli, files
 from transformer_lib.translator import SHIPPED
 
 TRAIN = ("train", "--src", "text.en", "--tgt", "text.de", "--run", "new",
@@ -50,7 +49,7 @@ WRONG = {
     "dropout of 1": ((*GRAMMAR, "model.dropout=1"), 1, ["dropout is 1.0"]),
     "heads that do not divide": ((*TRAIN, "--set", "model.n_heads=5"), 1, ["d_model = 32", "n_heads = 5"]),
     "an odd width": ((*TRAIN, "--set", "model.d_model=33", "--set", "model.n_heads=3"), 1, ["33"]),
-    "a vocabulary that follows": ((*GRAMMAR, "model.vocab_size=9"), 1, ["set data.n_pieces"]),
+    "a vocabulary that follows": ((*GRAMMAR, "model.vocab_size=9"), 1, ["model.vocab_size follows", "set data.n_pieces"]),
     "a vocabulary too large": ((*TRAIN, "--set", "data.n_pieces=9999"), 1, ["n_pieces is 9999", "supports only"]),
     "a vocabulary too small": ((*TRAIN, "--set", "data.n_pieces=9"), 1, ["n_pieces is 9", "259"]),
     "all pairs too long": ((*TRAIN, "--set", "data.max_tokens=2"), 1, ["max_tokens=2", "raise max_tokens"]),
@@ -78,6 +77,9 @@ WRONG = {
     "a folder as output": (("translate", "--run", "run", "--output", "run", "a"), 1, ["run is a folder"]),
     "output into no folder": (("translate", "--run", "run", "--output", "gone/out", "a"), 1, ["no folder gone"]),
     "a page into no folder": (("translate", "--run", "run", "--html", "gone/out", "a"), 1, ["no folder gone"]),
+    "two results under one name": ((*TRANSLATE, "--html", "./out.txt", "a"), 1, ["out.txt is the input, or another output", "the page"]),
+    "figures over translations": (("score", "--run", "run", "--out", "out", "--json", "out"), 1, ["out is the input, or another output"]),
+    "a sentence that looks like an option": (("translate", "- I say"), 2, ["put -- before"]),
     "text and a file": ((*TRANSLATE, "--input", "text.en", "a"), 2, ["not both"]),
     "more results than beams": ((*TRANSLATE, "--n-best", "9", "a"), 1, ["n_best is 9 and beam_size 4"]),
     "no results": ((*TRANSLATE, "--n-best", "0", "a"), 2, ["--n-best"]),

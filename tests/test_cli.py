@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from tiny_translator import SETTINGS, tiny_run, write_text
 
 from transformer_lib import cli
@@ -101,6 +102,41 @@ def test_a_device_is_written_to_and_not_replaced(call, run):
     assert not Path(os.devnull).is_file()
 
 
+def test_a_dash_is_standard_input(call, run):
+    code, out, _ = call("translate", "--run", run, "--input", "-", stdin=b"The dog sleeps.\n")
+    assert (code, out) == (0, "Der Hund schläft.\n")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ..."),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried ..."),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("MPS backend out of memory"),
+        RuntimeError("std::bad_alloc"),
+    ],
+)
+def test_memory_that_runs_out_is_one_line(capsys, error):
+    def fail():
+        raise error
+
+    with pytest.raises(SystemExit) as stop:
+        cli.exit_with(fail)
+    assert stop.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: out of memory; lower decode.batch_size")
+
+
+def test_a_fault_of_ours_is_not_hidden():
+    def fail():
+        raise RuntimeError("shapes do not fit")
+
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        cli.exit_with(fail)
+
+
 def test_n_best_prints_ranks_and_scores(call, run):
     code, out, _ = call("translate", "--run", run, "--n-best", 3, "The dog sleeps.")
     assert code == 0
@@ -141,6 +177,8 @@ def test_score_prints_what_sacrebleu_counts(call, tmp_path):
     assert "tok:none" in out
     assert "exact match 50.00%" in out
     assert "p = " in out
+    code, out, _ = call("score", hyp, ref, "--other", hyp)
+    assert (code, "p = 1.0" in out) == (0, True)
     code, out, _ = call("score", ref, ref)
     assert "BLEU 100.00" in out
     assert "tok:13a" in out
@@ -184,13 +222,13 @@ def test_info_of_a_run_that_has_not_begun(call, tmp_path):
 
 def test_train_goes_on_with_the_same_command_and_with_the_folder_alone(call, tmp_path):
     src, tgt = write_text(tmp_path)
-    folder = tmp_path / "run"
+    folder = tmp_path / "my run"
     sets = [word for setting in SETTINGS for word in ("--set", setting)]
     options = ("--src", src, "--tgt", tgt, "--run", folder, *sets)
     code, out, err = call("train", *options, "--set", "train.steps=2")
     assert code == 0
     assert "finished after 2 steps" in err
-    assert f"translate --run {folder}" in out
+    assert f"translate --run '{folder}'" in out
     code, _, err = call("train", *options, "--set", "train.steps=4")
     assert "going on from step-00000002" in err
     code, out, err = call("train", "--run", folder, "--set", "train.steps=6", "--quiet")

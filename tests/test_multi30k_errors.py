@@ -12,9 +12,9 @@ CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 sys.path.insert(0, str(CHAPTERS))
 from experiments import multi30k_errors as script  # noqa: E402
 
-from transformer_lib.config import PRESETS  # noqa: E402
 from transformer_lib.data.corpus import ParallelText  # noqa: E402
 from transformer_lib.evaluation import bleu  # noqa: E402
+from transformer_lib.presets import PRESETS  # noqa: E402
 from transformer_lib.training.checkpoint import MODEL, checkpoints  # noqa: E402
 from transformer_lib.training.files import read_tensors  # noqa: E402
 from transformer_lib.training.run import RunFolder  # noqa: E402

@@ -9,7 +9,8 @@ from tiny_translator import tiny_run
 from transformer_lib import scoring
 from transformer_lib.config import DataConfig, DecodeConfig
 from transformer_lib.data import grammar
-from transformer_lib.data.corpus import ParallelText, load_split
+from transformer_lib.data.corpus import Grammar, ParallelText, corpus_of, load_split
+from transformer_lib.data.multi30k import Multi30k
 from transformer_lib.evaluation.alignment import words_of_pieces
 from transformer_lib.models.seq2seq import Seq2SeqOutput
 from transformer_lib.translator import Translator
@@ -70,7 +71,7 @@ def test_the_layer_is_chosen_on_validation_and_by_its_error(translator, monkeypa
     data = DataConfig(corpus="grammar")
     translator.config = dataclasses.replace(translator.config, data=data)
     asked = []
-    monkeypatch.setattr(scoring, "load_pairs", lambda data, split: asked.append(split))
+    monkeypatch.setattr(Grammar, "gold", lambda self, split: asked.append(split) or PAIRS)
     monkeypatch.setattr(scoring, "error_rate_by_layer", lambda *_: [0.5, 0.1, 0.3])
     assert scoring.best_layer(translator) == 1
     assert asked == ["valid"]
@@ -95,6 +96,7 @@ def test_the_shipped_model_translates_and_aligns_its_own_test_split(monkeypatch)
 
     layer = scoring.best_layer(translator)
     found = scoring.score_split(translator, "ordinary", layer, track)
+    assert found.text == load_split(DataConfig(), "ordinary")
     assert groups == [16, 16, 8]
     assert found.translations == translator.translate(load_split(DataConfig(), "ordinary").src)
     assert found.scores.exact_match > 80
@@ -125,8 +127,15 @@ def test_multi30k_is_counted_as_published_scores_are(
     data = DataConfig(corpus="multi30k", lowercase=lowercase)
     translator.config = dataclasses.replace(translator.config, data=data)
     text = ParallelText(["The dog sleeps."] * 3, ["der hund , schläft ."] * 3)
-    monkeypatch.setattr(scoring, "load_split", lambda data, split: text)
+    monkeypatch.setattr(Multi30k, "read", lambda self, split: text)
     found = scoring.score_split(translator, "test_2016")
     assert signature in found.scores.bleu_signature
     assert found.scores.reference_length == 3 * 5
-    assert said in scoring.note(data, ["test_2016"])
+    assert said in corpus_of(data).note(["test_2016"])
+
+
+def test_a_split_can_be_scored_with_another_search(translator):
+    greedy = translator.config.decode.updated(beam_size=1, extra_length=0)
+    found = scoring.score_split(translator, "valid", decode=greedy)
+    assert found.translations == translator.translate(found.text.src, greedy)
+    assert found.translations != scoring.score_split(translator, "valid").translations

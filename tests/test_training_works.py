@@ -2,25 +2,16 @@
 
 import pytest
 
-from transformer_lib.config import PRESETS
+from transformer_lib.presets import PRESETS
 from transformer_lib.recipe import train_run
-
-SETTINGS = [
-    "data.n_pairs=4000", "data.n_pieces=800", "data.batch_tokens=512", "model.d_model=64",
-    "model.d_ff=128", "model.n_encoder_layers=1", "model.n_decoder_layers=1", "train.steps=300",
-    "train.warmup=60", "train.peak_lr=0.012", "train.log_every=20", "train.evaluate_every=300",
-    "train.device=cpu",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory):
-    """Train with the recipe of the preset, scaled down; return what was recorded."""
+    """Train the tiny preset; return what was recorded."""
     patch = pytest.MonkeyPatch()
     patch.setattr("transformer_lib.data.corpus.HELD_OUT", 100)
-    config = PRESETS["grammar"]
-    for assignment in SETTINGS:
-        config = config.with_setting(assignment)
+    config = PRESETS["tiny"].with_settings("train.device=cpu")
     outcome = train_run(config, tmp_path_factory.mktemp("brief") / "run", quiet=True)
     patch.undo()
     return outcome.history

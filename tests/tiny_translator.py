@@ -7,7 +7,8 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from transformer_lib.config import PRESETS, RunConfig
+from transformer_lib.config import RunConfig
+from transformer_lib.presets import PRESETS
 from transformer_lib.recipe import train_run
 
 NOUNS = {"dog": "Hund", "cat": "Kater", "man": "Mann", "tree": "Baum", "bird": "Vogel"}
@@ -34,11 +35,8 @@ def write_text(folder: Path) -> tuple[Path, Path]:
 
 def tiny_config(src: Path, tgt: Path) -> RunConfig:
     """Return settings for a translator of those files."""
-    config = PRESETS["grammar"]
     files = ["data.corpus=files", f"data.src={src}", f"data.tgt={tgt}"]
-    for assignment in [*files, *SETTINGS]:
-        config = config.with_setting(assignment)
-    return config
+    return PRESETS["tiny"].with_settings(*files, *SETTINGS, "model.norm_order=pre")
 
 
 @cache

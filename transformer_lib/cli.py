@@ -7,22 +7,25 @@ import contextlib
 import dataclasses
 import functools
 import json
+import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from transformer_lib.config import PRESETS, RunConfig, nearest
-from transformer_lib.exits import INTERRUPTED, UsageError, exit_with
+from transformer_lib.config import RunConfig
+from transformer_lib.exits import UsageError, exit_with
+from transformer_lib.files import check_outputs, whole_file
+from transformer_lib.presets import PRESETS
+from transformer_lib.settings import nearest
 
 if TYPE_CHECKING:
     from transformer_lib.translator import Translator
 
 # What is slow to import is imported where it is used: help and errors should come at once.
 
-PRESET_OF = {"grammar": "grammar", "multi30k": "multi30k", "files": "small"}
 
 app = typer.Typer(
     add_completion=False,
@@ -104,7 +107,8 @@ def train(
     if outcome.reason == "interrupted":  # what was said of it already is enough
         raise SystemExit(INTERRUPTED)
     if not quiet and is_first_process():
-        print(f"try it: python -m transformer_lib translate --run {folder} 'your sentence'")
+        told = shlex.quote(str(folder))
+        print(f"try it: python -m transformer_lib translate --run {told} 'your sentence'")
 
 
 def choose(
@@ -120,32 +124,25 @@ def choose(
     Raises:
         ValueError: a name is misspelt (the nearest right one is named) or options contradict.
     """
+    from transformer_lib.data.corpus import CORPORA
     from transformer_lib.training.run import RunFolder
 
-    if any(assignment.startswith("model.vocab_size=") for assignment in assignments):
-        raise ValueError("model.vocab_size follows from the tokenizer; set data.n_pieces instead")
     if run and not (corpus or src or tgt or preset) and (run / "config.json").exists():
-        return changed(RunFolder.open(run).config, assignments), run
+        return RunFolder.open(run).config.with_settings(*assignments), run
     named = corpus or ("files" if src or tgt else None)
-    if named and named not in PRESET_OF:
-        raise ValueError(f"there is no corpus {named!r}; {nearest(named, [*PRESET_OF])}")
-    preset = preset or PRESET_OF[named or "grammar"]
+    if named and named not in CORPORA:
+        raise ValueError(f"there is no corpus {named!r}; {nearest(named, [*CORPORA])}")
+    own_preset = CORPORA[named or "grammar"].preset
+    preset = preset or own_preset
     if preset not in PRESETS:
         raise ValueError(f"there is no preset {preset!r}; {nearest(preset, [*PRESETS])}")
     config = PRESETS[preset]
     data = config.data.updated(src=src, tgt=tgt)
     if named and named != data.corpus:
-        data = data.updated(corpus=named, lowercase=named == "multi30k")
-    config = changed(dataclasses.replace(config, data=data), assignments)
+        data = data.updated(corpus=named, lowercase=PRESETS[own_preset].data.lowercase)
+    config = dataclasses.replace(config, data=data).with_settings(*assignments)
     own = config.data.corpus == PRESETS[preset].data.corpus
     return config, run or Path("runs") / (preset if own else config.data.corpus)
-
-
-def changed(config: RunConfig, assignments: Iterable[str]) -> RunConfig:
-    """Return the settings with `section.key=value` applied, one after the other."""
-    for assignment in assignments:
-        config = config.with_setting(assignment)
-    return config
 
 
 @app.command()
@@ -155,7 +152,8 @@ def translate(
         Path | None, typer.Option(help="A trained run. If not given: the model that ships.")
     ] = None,
     input_: Annotated[
-        Path | None, typer.Option("--input", help="A file, one sentence on a line. May be .gz.")
+        Path | None,
+        typer.Option("--input", help="A file, a sentence on a line; - is standard input."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Write here. If not given: standard output.")
@@ -173,16 +171,11 @@ def translate(
     One line comes out for each that goes in. With --n-best N there are N, each with its rank and
     score (log-probability over length penalty), separated by tabs.
     """
-    from transformer_lib.data.streams import check_writable, whole_file
     from transformer_lib.translator import Translator, with_decode
 
     if text and input_:
         raise UsageError("give TEXT or --input, not both")
-    for path, what in ((output, "translations"), (html, "page")):
-        if path:
-            check_writable(path, what)
-            if input_ and path.exists() and input_.exists() and path.samefile(input_):
-                raise ValueError(f"{path} is the input; name another file for the {what}")
+    check_outputs({"translations": output, "page": html}, inputs=(input_,))
     translator = Translator.load(run)
     decode = with_decode(translator.config, set_ or [])
     translator.config = dataclasses.replace(translator.config, decode=decode)
@@ -205,7 +198,7 @@ def sources(text: list[str] | None, path: Path | None) -> Iterator[list[str]]:
 
     if text:
         return iter([text])
-    if path:
+    if path and str(path) != "-":
         return chunks(read_lines(path))
     if sys.stdin.isatty():
         print("type sentences, one on a line; Ctrl-D ends", file=sys.stderr)
@@ -246,7 +239,6 @@ def write_page(translator: "Translator", sentence: str | None, path: Path) -> No
     Raises:
         ValueError: there is no sentence.
     """
-    from transformer_lib.data.streams import whole_file
     from transformer_lib.figures.page import attention_page
 
     if sentence is None:
@@ -312,8 +304,9 @@ def score_files(hyp: Path, ref: Path, other: Path | None, tokenised: bool) -> No
     from transformer_lib.evaluation import bleu
 
     references = list(read_lines(ref))
-    systems = {path: list(read_lines(path)) for path in (hyp, other) if path}
-    for path, lines in systems.items():
+    paths = [path for path in (hyp, other) if path]  # the same one twice is a fair question
+    systems = [list(read_lines(path)) for path in paths]
+    for path, lines in zip(paths, systems, strict=True):
         if len(lines) != len(references):
             raise ValueError(
                 f"{path} has {len(lines)} lines and {ref} has {len(references)}; "
@@ -321,7 +314,7 @@ def score_files(hyp: Path, ref: Path, other: Path | None, tokenised: bool) -> No
             )
         print(f"{path}\n{bleu.score(lines, references, tokenised)}")
     if other:
-        print(f"paired bootstrap\n{bleu.compare(*systems.values(), references, tokenised)}")
+        print(f"paired bootstrap\n{bleu.compare(*systems, references, tokenised)}")
 
 
 def score_run(
@@ -334,12 +327,10 @@ def score_run(
         ValueError: no such run or split, no weights, or several splits for one file.
     """
     from transformer_lib import scoring
-    from transformer_lib.data.streams import check_writable, whole_file
+    from transformer_lib.data.corpus import corpus_of
     from transformer_lib.translator import Translator, with_decode
 
-    for path, what in ((out, "translations"), (json_, "figures")):
-        if path:
-            check_writable(path, what)
+    check_outputs({"translations": out, "figures": json_}, inputs=())
     translator = Translator.load(run)
     decode = with_decode(translator.config, assignments)
     translator.config = dataclasses.replace(translator.config, decode=decode)
@@ -349,7 +340,7 @@ def score_run(
         raise ValueError(f"{out} can hold one split; add --split and one of {', '.join(names)}")
     print(f"{run}, beam {decode.beam_size}, "
           f"length penalty {decode.length_penalty:g} ({decode.penalty})")  # fmt: skip
-    print(scoring.note(data, names))
+    print(corpus_of(data).note(names))
     layer = scoring.best_layer(translator)
     for name in names:
         found = scoring.score_split(translator, name, layer, progress_bar(name))

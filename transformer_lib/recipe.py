@@ -1,6 +1,5 @@
 """From settings to a trained run: text, pieces, batches, a model and the loop, put together (5)."""
 
-import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,16 +8,17 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from transformer_lib.config import RunConfig
+from transformer_lib.config import ModelConfig, RunConfig
+from transformer_lib.data.base_corpus import TrainingText
 from transformer_lib.data.batching import Batches, evaluation_batches, padding_share
-from transformer_lib.data.corpus import Corpus, load_corpus
+from transformer_lib.data.corpus import load_corpus
 from transformer_lib.data.pairs import EncodedPairs, encode_pairs
 from transformer_lib.data.resident import ResidentBatches
 from transformer_lib.data.tokenizer import Tokenizer
+from transformer_lib.files import replace_file
 from transformer_lib.models import build_model
 from transformer_lib.training.checkpoint import checkpoints, step_of
 from transformer_lib.training.distributed import World
-from transformer_lib.training.files import replace_file
 from transformer_lib.training.loop import OnEvaluate, Outcome, train
 from transformer_lib.training.progress import Progress
 from transformer_lib.training.run import RunFolder
@@ -30,16 +30,10 @@ class Prepared(NamedTuple):
     """Everything that training reads, ready in memory, and the folder that it writes to."""
 
     run: RunFolder
-    corpus: Corpus
+    corpus: TrainingText
     tokenizer: Tokenizer
     train: EncodedPairs
     valid: EncodedPairs
-
-
-def fitted(config: RunConfig) -> RunConfig:
-    """Return the settings with the model's vocabulary set to the tokenizer's size."""
-    model = config.model.updated(vocab_size=config.data.n_pieces)
-    return dataclasses.replace(config, model=model)
 
 
 def prepare(config: RunConfig, path: str | Path, say: Say = print) -> Prepared:
@@ -68,7 +62,7 @@ def examine(config: RunConfig, path: str | Path, say: Say = print) -> Prepared:
         OSError: a file cannot be read.
         ValueError: settings or text that are refused, or a folder of another run.
     """
-    config, started = fitted(config), time.monotonic()
+    started = time.monotonic()
     run = RunFolder.create(path, config, write=False)
     corpus = load_corpus(config.data)
     say(f"{config.data.corpus}: {len(corpus.train.src):,} pairs to train on, "
@@ -97,7 +91,7 @@ def write(prepared: Prepared) -> None:
         prepared.tokenizer.save(run.tokenizer_path)
 
 
-def tokenizer_of(run: RunFolder, corpus: Corpus) -> Tokenizer:
+def tokenizer_of(run: RunFolder, corpus: TrainingText) -> Tokenizer:
     """Return the run's tokenizer, or learn one from the training split.
 
     Raises:
@@ -173,8 +167,9 @@ def training_batches(config: RunConfig, pairs: EncodedPairs, world: World) -> Ba
     Transformer and may read lengths on the host.
     """
     data = config.data
+    plain_norm = isinstance(config.model, ModelConfig) and config.model.norm == "layer"
     where = (data.batch_tokens, data.seed, world.rank, world.size)
-    if world.device.type == "cuda" and getattr(config.model, "norm", None) == "layer":
+    if world.device.type == "cuda" and plain_norm:
         return ResidentBatches(pairs, *where, world.device)
     return Batches(pairs, *where)
 
@@ -199,7 +194,7 @@ def trained(
         FloatingPointError: as `train_run`.
         KeyboardInterrupt: training was interrupted, so there is nothing to go on with.
     """
-    run = RunFolder.create(path, fitted(config), write=False)
+    run = RunFolder.create(path, config, write=False)
     if not is_finished(run) and train_run(config, path, quiet, on_evaluate).reason == "interrupted":
         raise KeyboardInterrupt
     return run

@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 import torch
 
-from transformer_lib.config import BOS, DataConfig, nearest
+from transformer_lib.config import BOS, DataConfig, DecodeConfig
+from transformer_lib.data.base_corpus import VALID
 from transformer_lib.data.batching import pad
-from transformer_lib.data.corpus import VALID, load_pairs, load_split, splits_of
+from transformer_lib.data.corpus import corpus_of
 from transformer_lib.data.grammar import Pair
+from transformer_lib.data.parallel_text import ParallelText
 from transformer_lib.data.streams import chunks
 from transformer_lib.evaluation import bleu
 from transformer_lib.evaluation.alignment import (
@@ -19,6 +21,7 @@ from transformer_lib.evaluation.alignment import (
     strongest,
     words_of_pieces,
 )
+from transformer_lib.settings import nearest
 from transformer_lib.translator import Translator
 
 Track = Callable[[list[list[str]]], Iterable[list[str]]]
@@ -42,6 +45,7 @@ class SplitScore(NamedTuple):
     """One split, what the run made of it, and how good that is."""
 
     name: str
+    text: ParallelText
     translations: list[str]
     scores: bleu.Scores
     alignment: AlignmentScore | None
@@ -64,7 +68,7 @@ def splits_to_score(data: DataConfig, named: str | None = None) -> list[str]:
     Raises:
         ValueError: there is no such split.
     """
-    known = [VALID, *splits_of(data)]
+    known = [VALID, *corpus_of(data).tests]
     if named and named not in known:
         hint = nearest(named, known)
         told = hint if hint.startswith("known") else f"{hint} known: {', '.join(known)}"
@@ -72,26 +76,12 @@ def splits_to_score(data: DataConfig, named: str | None = None) -> list[str]:
     return [named] if named else known[1:] or known
 
 
-def note(data: DataConfig, names: Sequence[str]) -> str:
-    """Return what one should know about the scores of a corpus before quoting them, if anything."""
-    if data.corpus == "multi30k" and data.lowercase:
-        return (
-            "text: lowercased and tokenised (.lc.norm.tok), pieces joined, counted as it is, as in "
-            "published scores; no cased score, since this model writes lower case only"
-        )
-    if data.corpus == "multi30k":
-        return "text: cased and not tokenised; published scores are lowercased and tokenised"
-    case = ", lowercased on both sides" if data.lowercase else ""
-    if data.corpus == "files" and VALID in names:
-        return (
-            f"text: your validation text{case}, by which settings were chosen, so expect less of "
-            "new text; score that with: score HYP REF"
-        )
-    return f"text: as generated{case}"
-
-
 def score_split(
-    translator: Translator, name: str, layer: int | None = None, track: Track = iter
+    translator: Translator,
+    name: str,
+    layer: int | None = None,
+    track: Track = iter,
+    decode: DecodeConfig | None = None,
 ) -> SplitScore:
     """Translate one split of a run's corpus and score it.
 
@@ -100,32 +90,29 @@ def score_split(
         name: one of `splits_to_score`.
         layer: whose attention is compared with the gold alignment, as `best_layer` returns it.
         track: takes the sentences in groups and gives them back one by one, to show progress.
-
-    Raises:
-        OSError: the text cannot be read.
-        ValueError: there is no such split, or its text is refused.
+        decode: how to search; None is as the run's configuration says.
     """
-    data, size = translator.config.data, 2 * translator.config.decode.batch_size
-    text = load_split(data, name)
-    groups = track(list(chunks(text.src, size)))
-    translations = [line for group in groups for line in translator.translate(group)]
-    tokenised = data.corpus == "multi30k" and data.lowercase
-    scores = bleu.score(translations, text.tgt, tokenised)
-    if layer is None:
-        return SplitScore(name, translations, scores, None)
-    rates = error_rate_by_layer(translator, load_pairs(data, name))
+    corpus = corpus_of(translator.config.data)
+    decode = decode or translator.config.decode
+    text = corpus.load(name)
+    groups = track(list(chunks(text.src, 2 * decode.batch_size)))
+    translations = [line for group in groups for line in translator.translate(group, decode)]
+    scores = bleu.score(translations, text.tgt, corpus.tokenised)
+    gold = corpus.gold(name) if layer is not None else None
+    if not gold:
+        return SplitScore(name, text, translations, scores, None)
+    rates = error_rate_by_layer(translator, gold)
     alignment = AlignmentScore(rates[layer], layer + 1, len(rates))
-    return SplitScore(name, translations, scores, alignment)
+    return SplitScore(name, text, translations, scores, alignment)
 
 
 def best_layer(translator: Translator) -> int | None:
     """Return the decoder layer whose attention aligns validation best, from 0; None without gold.
 
-    Only the grammar has gold alignments, and only models with cross-attention align.
+    Only some corpora have gold alignments, and only models with cross-attention align.
     """
-    if translator.config.data.corpus != "grammar":
-        return None
-    rates = error_rate_by_layer(translator, load_pairs(translator.config.data, VALID))
+    gold = corpus_of(translator.config.data).gold(VALID)
+    rates = error_rate_by_layer(translator, gold) if gold else []
     return rates.index(min(rates)) if rates else None
 
 

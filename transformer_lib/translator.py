@@ -140,12 +140,11 @@ class Translator:
         )
 
     def unknown_words(self, sentence: str) -> list[str]:
-        """Return the words that a model of the embedded grammar has never seen; else none."""
-        if self.config.data.corpus != "grammar":
-            return []
-        from transformer_lib.data.grammar import unknown_words
+        """Return the words that no sentence of the run's corpus can hold, where that is known."""
+        from transformer_lib.data.corpus import CORPORA  # needed by few
 
-        return unknown_words(sentence)
+        corpus = CORPORA.get(self.config.data.corpus)
+        return corpus.unknown_words(sentence) if corpus else []
 
     def encode(self, sentences: Sequence[str]) -> list[list[int]]:
         """Return the ids of each sentence, none for a blank one.
@@ -163,6 +162,8 @@ class Translator:
         Raises:
             ValueError: text that is none, or too long.
         """
+        if not isinstance(sentence, str):
+            raise ValueError(f"a sentence is {sentence!r}; give text, or an empty string")
         text = sentence.strip().lower() if self.config.data.lowercase else sentence.strip()
         ids = self.tokenizer.encode(text) if text else []
         if len(ids) > self.most_tokens:
@@ -175,13 +176,11 @@ class Translator:
     @property
     def most_tokens(self) -> int:
         """How many tokens a sentence may have, EOS included."""
-        model = self.config.model
-        learned = getattr(model, "positions", "learned") == "learned"
-        if not (learned and hasattr(model, "max_length")):
+        longest = self.config.model.longest
+        if longest is None:
             return MOST_TOKENS
         # The output may be longer than the source, and has a place for each of its tokens too.
-        room = model.max_length - self.config.decode.extra_length
-        return max(1, min(MOST_TOKENS, room))
+        return max(1, min(MOST_TOKENS, longest - self.config.decode.extra_length))
 
     def search(
         self, encoded: Sequence[Sequence[int]], n_best: int, decode: DecodeConfig | None
@@ -251,5 +250,4 @@ def with_decode(config: RunConfig, assignments: Sequence[str]) -> DecodeConfig:
                 f"{assignment!r} cannot be changed after training; "
                 "only decode settings can, for example decode.beam_size=1"
             )
-        config = config.with_setting(assignment)
-    return config.decode
+    return config.with_settings(*assignments).decode

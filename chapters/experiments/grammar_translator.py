@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import nn
-from transformer_lib.config import PRESETS, DecodeConfig, RunConfig
+from transformer_lib.config import DecodeConfig, RunConfig
 from transformer_lib.data.corpus import ParallelText, load_split, splits_of
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.evaluation.bleu import exact_match
 from transformer_lib.exits import exit_with
-from transformer_lib.recipe import fitted, trained
+from transformer_lib.files import replace_file
+from transformer_lib.presets import PRESETS
+from transformer_lib.recipe import trained
 from transformer_lib.training.distributed import is_first_process
-from transformer_lib.training.files import replace_file, tensors_to_bytes
+from transformer_lib.training.files import tensors_to_bytes
 from transformer_lib.training.run import RunFolder, to_json
 from transformer_lib.translator import SHIPPED, Translator
 from transformer_lib.workbench import results
@@ -157,7 +159,7 @@ def main(arguments: list[str] | None = None) -> None:
     started = time.monotonic()
     options = Parser(__doc__, "SECTION.KEY=VALUE").parse_args(arguments)
     places = Places.of(options)
-    config = fitted(with_settings(PRESETS["grammar"], options, QUICK))
+    config = with_settings(PRESETS["grammar"], options, QUICK)
     note_commit(places.run)
     watcher = watch(config, places.run, started)
     run = trained(config, places.run, on_evaluate=watcher)

@@ -22,11 +22,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from transformer_lib.config import PRESETS, RunConfig
+from transformer_lib.config import RunConfig
 from transformer_lib.data.corpus import ParallelText, load_split
 from transformer_lib.evaluation import bleu
 from transformer_lib.exits import exit_with
-from transformer_lib.recipe import examine, fitted, padding_of, trained
+from transformer_lib.presets import PRESETS
+from transformer_lib.recipe import examine, padding_of, trained
 from transformer_lib.training.distributed import is_first_process
 from transformer_lib.training.run import RunFolder
 from transformer_lib.translator import Translator
@@ -75,7 +76,7 @@ def settings(options: argparse.Namespace) -> RunConfig:
         raise ValueError(
             f"{run or 'data.corpus'} is of {config.data.corpus}, not of multi30k"
         )
-    return fitted(config)
+    return config
 
 
 def on_validation(

@@ -9,10 +9,11 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from transformer_lib.config import PRESETS, ModelConfig, RunConfig
+from transformer_lib.config import ModelConfig, RunConfig
 from transformer_lib.evaluation import bleu
 from transformer_lib.layers.dropout import drop
 from transformer_lib.models import build_model
+from transformer_lib.presets import PRESETS
 from transformer_lib.training.loss import token_nll
 from transformer_lib.training.schedule import cool_down, noam
 from transformer_lib.workbench import results

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transformer_lib.config import BOS, EOS, PAD, PRESETS
+from transformer_lib.config import BOS, EOS, PAD
 from transformer_lib.data import multi30k
 from transformer_lib.data.batching import (
     Batches,
@@ -21,6 +21,7 @@ from transformer_lib.data.batching import (
 )
 from transformer_lib.data.corpus import load_corpus
 from transformer_lib.data.tokenizer import Tokenizer
+from transformer_lib.presets import PRESETS
 
 
 def numbered(lengths):

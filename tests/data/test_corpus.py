@@ -2,10 +2,19 @@
 
 import pytest
 
-from transformer_lib.config import PRESETS, DataConfig
+from transformer_lib.config import DataConfig
 from transformer_lib.data import corpus as corpus_module
 from transformer_lib.data import multi30k
-from transformer_lib.data.corpus import ParallelText, load_corpus, load_split, splits_of
+from transformer_lib.data.base_corpus import BaseCorpus
+from transformer_lib.data.corpus import (
+    CORPORA,
+    ParallelText,
+    corpus_of,
+    load_corpus,
+    load_split,
+    splits_of,
+)
+from transformer_lib.presets import PRESETS
 
 needs_multi30k = pytest.mark.skipif(
     not (multi30k.cache_folder() / "data/task1/tok/train.lc.norm.tok.en").exists(),
@@ -144,3 +153,40 @@ def test_multi30k_has_the_published_sizes_and_no_test_source_in_training():
         assert not set(corpus.train.src) & set(test.src)
     assert sum(len(line.split()) for line in test.tgt) == 12_103
     assert corpus.train.src[2] == "a little girl climbing into a wooden playhouse ."
+
+
+class Counting(BaseCorpus):
+    """A corpus as a chapter might bring one: numbers, and the numbers after them."""
+
+    name, preset, tests = "counting", "tiny", ("far",)
+
+    def read(self, split):
+        first = {"train": 0, "valid": 30, "far": 1000}[split]
+        numbers = range(first, first + 20)
+        return ParallelText([f"N {n}" for n in numbers], [f"N {n + 1}" for n in numbers])
+
+    def note(self, splits):
+        return "text: numbers"
+
+
+def test_a_new_corpus_is_one_class_and_one_line(tmp_path, monkeypatch, capsys):
+    """It is trained, scored on its tests, and known to the command line, without another change."""
+    from transformer_lib import cli, scoring
+    from transformer_lib.recipe import train_run
+    from transformer_lib.translator import Translator
+
+    monkeypatch.setitem(CORPORA, "counting", Counting)
+    config, folder = cli.choose("counting", None, None, None, None, ["data.n_pieces=262"])
+    assert (config.data.corpus, str(folder)) == ("counting", "runs/counting")
+    small = ("model.d_model=8", "train.steps=1", "train.device=cpu", "data.lowercase=true")
+    train_run(config.with_settings(*small), tmp_path / "run", quiet=True)
+    translator = Translator.load(tmp_path / "run")
+    assert translator.unknown_words("what") == []
+    assert scoring.splits_to_score(config.data) == ["far"]
+    found = scoring.score_split(translator, "far", scoring.best_layer(translator))
+    assert (found.text.src[0], found.text.tgt[0], found.alignment) == ("n 1000", "n 1001", None)
+    assert corpus_of(config.data).note(["far"]) == "text: numbers"
+    with pytest.raises(ValueError, match="counting has no split 'fair'; did you mean 'far'"):
+        load_split(config.data, "fair")
+    with pytest.raises(ValueError, match="a is given, but the corpus is 'counting'"):
+        corpus_of(config.data.updated(src="a"))

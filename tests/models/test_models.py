@@ -6,10 +6,11 @@ import sys
 import pytest
 import torch
 
-from transformer_lib.config import PRESETS, ConvS2SConfig, ModelConfig, RNNConfig, base, big
+from transformer_lib.config import ConvS2SConfig, ModelConfig, RNNConfig, base, big
 from transformer_lib.models import build_model
 from transformer_lib.models.rnn import RecurrentSeq2Seq, reverse_padded
 from transformer_lib.models.seq2seq import check_tokens
+from transformer_lib.presets import PRESETS
 
 SMALL = ModelConfig(
     vocab_size=11, d_model=8, n_heads=2, n_encoder_layers=1, n_decoder_layers=1, d_ff=12

@@ -27,9 +27,7 @@ from transformer_lib.training.run import RunFolder
 ENVIRONMENT = {
     **os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"
 }  # fmt: skip
-MODEL = ModelConfig(
-    vocab_size=20, d_model=16, n_heads=2, n_encoder_layers=1, n_decoder_layers=1, d_ff=32
-)
+MODEL = ModelConfig(d_model=16, n_heads=2, n_encoder_layers=1, n_decoder_layers=1, d_ff=32)
 TRAIN = TrainConfig(
     steps=12, warmup=5, peak_lr=3e-3, log_every=2, evaluate_every=4, average=2, device="cpu"
 )
@@ -37,10 +35,9 @@ TRAIN = TrainConfig(
 
 def configuration(*settings: str, **train_settings: object) -> RunConfig:
     """Return the tiny run, changed by `group.key=value` or by settings of training."""
-    data = DataConfig(batch_tokens=64)
+    data = DataConfig(batch_tokens=64, n_pieces=20)
     config = RunConfig(model=MODEL, data=data, train=TRAIN.updated(**train_settings))
-    for setting in settings:
-        config = config.with_setting(setting)
+    config = config.with_settings(*settings)
     return config
 
 

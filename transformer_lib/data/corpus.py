@@ -5,103 +5,99 @@ one sentence on each line, and train with the preset `base` or `big` and `data.s
 data.tgt=train.de data.valid_src=newstest2013.en data.valid_tgt=newstest2013.de`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from transformer_lib.config import DataConfig, nearest
-from transformer_lib.data import grammar, multi30k
+from transformer_lib.config import DataConfig
+from transformer_lib.data import grammar
+from transformer_lib.data.base_corpus import TRAIN, VALID, BaseCorpus, TrainingText
+from transformer_lib.data.multi30k import Multi30k
 from transformer_lib.data.parallel_text import ParallelText, read_parallel, read_tsv
+from transformer_lib.settings import nearest
 
 HELD_OUT = 1000  # pairs for validation and in each test split; of the user's own files at most 5%
-VALID = "valid"
-MULTI30K = {VALID: "val", "test_2016": "test_2016_flickr"}  # what its files are called
 FIXED_SEED = 0  # of validation and tests, so that runs with different seeds are comparable
 
 
-class Corpus(NamedTuple):
-    """What a run trains on, and what it is chosen by."""
+class Grammar(BaseCorpus):
+    """Sentences that the embedded grammar generates, with gold alignments."""
 
-    train: ParallelText
-    valid: ParallelText
+    name = preset = "grammar"
+    tests = grammar.TEST_SPLITS
+    unknown_words = staticmethod(grammar.unknown_words)
+
+    def gold(self, split: str) -> list[grammar.Pair]:
+        """Generate a split: training pairs from the seed, the rest always the same."""
+        if split == TRAIN:
+            return grammar.generate(self.data.n_pairs, self.data.seed)
+        return grammar.generate(HELD_OUT, FIXED_SEED, split)
+
+    def read(self, split: str) -> ParallelText:
+        """Generate a split, as text alone."""
+        pairs = self.gold(split)
+        return ParallelText([pair.src for pair in pairs], [pair.tgt for pair in pairs])
+
+    def note(self, splits: Sequence[str]) -> str:
+        """Say that nobody wrote these sentences."""
+        return f"text: as generated{case_of(self.data)}"
 
 
-def load_corpus(data: DataConfig) -> Corpus:
-    """Load what `data.corpus` names: "grammar", "multi30k" or "files".
+class Files(BaseCorpus):
+    """The user's own text: two files, or a table; where none is for validation, its last pairs."""
+
+    name, preset, takes_files = "files", "small", True
+
+    def read(self, split: str) -> ParallelText:
+        """Read one split; what is held out of the training text is of either."""
+        data = self.data
+        if data.valid_src or data.valid_tgt:
+            if split == VALID:
+                return read_pair("valid_src", data.valid_src, "valid_tgt", data.valid_tgt)
+            return read_pair("src", data.src, "tgt", data.tgt)
+        return getattr(hold_out(read_pair("src", data.src, "tgt", data.tgt)), split)
+
+    def note(self, splits: Sequence[str]) -> str:
+        """Say what validation text is good for."""
+        return (
+            f"text: your validation text{case_of(self.data)}, by which settings were chosen, so "
+            "expect less of new text; score that with: score HYP REF"
+        )
+
+
+# Another corpus is another line, here or in the file that brings it.
+CORPORA: dict[str, type[BaseCorpus]] = {kind.name: kind for kind in (Grammar, Multi30k, Files)}
+
+
+def corpus_of(data: DataConfig) -> BaseCorpus:
+    """Return the corpus that `data.corpus` names.
 
     Raises:
-        OSError: a file cannot be read, or downloaded.
-        ValueError: an unknown name, settings that contradict it, or text that is refused.
+        ValueError: there is no such corpus.
     """
-    check_corpus(data)
-    if data.corpus == "files":
-        return load_files(data)
-    if data.corpus == "multi30k":  # all of it now: scoring may be done where there is no network
-        for split in ("train", *MULTI30K.values()):
-            fetch_multi30k(split, data.lowercase)
-    return Corpus(load_split(data, "train"), load_split(data, VALID))
+    if data.corpus not in CORPORA:
+        hint = nearest(data.corpus, [*CORPORA])
+        raise ValueError(f"there is no corpus {data.corpus!r}; {hint}")
+    return CORPORA[data.corpus](data)
+
+
+def load_corpus(data: DataConfig) -> TrainingText:
+    """Load what training needs of the corpus that `data.corpus` names."""
+    return corpus_of(data).for_training()
 
 
 def load_split(data: DataConfig, split: str) -> ParallelText:
-    """Load one split alone: "train", "valid", or a test, as `splits_of` names them.
-
-    Raises:
-        OSError: as `load_corpus`.
-        ValueError: as `load_corpus`, or there is no such split.
-    """
-    check_corpus(data)
-    known = ["train", VALID, *splits_of(data)]
-    if split not in known:
-        raise ValueError(f"{data.corpus} has no split {split!r}; {nearest(split, known)}")
-    if data.corpus == "files":
-        return getattr(load_files(data), split)
-    if data.corpus == "multi30k":
-        return read_parallel(*fetch_multi30k(MULTI30K.get(split, split), data.lowercase))
-    pairs = load_pairs(data, split)
-    return cased(ParallelText([p.src for p in pairs], [p.tgt for p in pairs]), data.lowercase)
+    """Load one split alone: "train", "valid", or a test, as `splits_of` names them."""
+    return corpus_of(data).load(split)
 
 
 def splits_of(data: DataConfig) -> tuple[str, ...]:
     """Name what a run is scored on. The user's own files have no test, only validation."""
-    return {"grammar": grammar.TEST_SPLITS, "multi30k": ("test_2016",)}.get(data.corpus, ())
+    return corpus_of(data).tests
 
 
-def load_pairs(data: DataConfig, split: str) -> list[grammar.Pair]:
-    """Generate a split of the grammar: training pairs from the seed, the rest always the same."""
-    if split == "train":
-        return grammar.generate(data.n_pairs, data.seed)
-    return grammar.generate(HELD_OUT, FIXED_SEED, split)
-
-
-def check_corpus(data: DataConfig) -> None:
-    """Refuse settings that name no corpus, or two.
-
-    Raises:
-        ValueError: an unknown name, or files beside a corpus that has its own.
-    """
-    known = ["grammar", "multi30k", "files"]
-    if data.corpus not in known:
-        raise ValueError(f"there is no corpus {data.corpus!r}; {nearest(data.corpus, known)}")
-    given = data.src or data.tgt or data.valid_src or data.valid_tgt
-    if given and data.corpus != "files":
-        raise ValueError(
-            f"the file {given} is given, but the corpus is {data.corpus!r}; set data.corpus=files"
-        )
-
-
-def fetch_multi30k(split: str, lowercase: bool) -> list[Path]:
-    """Return the two files of a split; `lowercase`: the tokenised form that papers report on."""
-    names = [multi30k.name_of(split, language, lowercase) for language in ("en", "de")]
-    return [multi30k.fetch(name) for name in names]
-
-
-def load_files(data: DataConfig) -> Corpus:
-    """Load the user's own files; with none for validation the last pairs are held out."""
-    train = read_pair("src", data.src, "tgt", data.tgt)
-    if data.valid_src or data.valid_tgt:
-        valid = read_pair("valid_src", data.valid_src, "valid_tgt", data.valid_tgt)
-    else:
-        train, valid = hold_out(train)
-    return Corpus(cased(train, data.lowercase), cased(valid, data.lowercase))
+def case_of(data: DataConfig) -> str:
+    """Say so where text was lowercased."""
+    return ", lowercased on both sides" if data.lowercase else ""
 
 
 def read_pair(src_name: str, src: str | None, tgt_name: str, tgt: str | None) -> ParallelText:
@@ -121,7 +117,7 @@ def read_pair(src_name: str, src: str | None, tgt_name: str, tgt: str | None) ->
     )
 
 
-def hold_out(text: ParallelText) -> tuple[ParallelText, ParallelText]:
+def hold_out(text: ParallelText) -> TrainingText:
     """Split off the last pairs for validation: 5%, at least 1, at most `HELD_OUT`.
 
     Raises:
@@ -130,9 +126,5 @@ def hold_out(text: ParallelText) -> tuple[ParallelText, ParallelText]:
     if len(text.src) < 2:
         raise ValueError("there is 1 pair only, so none can be held out; give 2 or more")
     n = min(HELD_OUT, max(1, len(text.src) // 20))
-    return ParallelText(text.src[:-n], text.tgt[:-n]), ParallelText(text.src[-n:], text.tgt[-n:])
-
-
-def cased(text: ParallelText, lowercase: bool) -> ParallelText:
-    """Return the text as it is, or in lower case."""
-    return ParallelText(*([s.lower() for s in side] for side in text)) if lowercase else text
+    train, valid = ([side[:-n] for side in text], [side[-n:] for side in text])
+    return TrainingText(ParallelText(*train), ParallelText(*valid))

@@ -6,7 +6,11 @@ Terms of the data: for non-commercial research and educational use.
 import hashlib
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
+
+from transformer_lib.data.base_corpus import TRAIN, VALID, BaseCorpus, TrainingText
+from transformer_lib.data.parallel_text import ParallelText, read_parallel
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +53,43 @@ SHA256 = {
     for lowercase, table in ((False, RAW), (True, TOKENISED))
     for file, sha256 in table.items()
 }
+
+
+class Multi30k(BaseCorpus):
+    """Captions in two forms: `lowercase` is the tokenised one, which papers report on."""
+
+    name = preset = "multi30k"
+    tests = ("test_2016",)
+    called = {VALID: "val", "test_2016": "test_2016_flickr"}  # in the repository
+
+    def read(self, split: str) -> ParallelText:
+        """Read one split, fetched if it is not here yet."""
+        return read_parallel(*self.fetch(split))
+
+    def fetch(self, split: str) -> list[Path]:
+        """Return the two files of a split, checked."""
+        split, lowercase = self.called.get(split, split), self.data.lowercase
+        return [fetch(name_of(split, language, lowercase)) for language in ("en", "de")]
+
+    def for_training(self) -> TrainingText:
+        """Fetch all, since there may be no network later, and load what training needs."""
+        for split in (TRAIN, VALID, *self.tests):
+            self.fetch(split)
+        return super().for_training()
+
+    @property
+    def tokenised(self) -> bool:
+        """Whether this is the form of the published scores."""
+        return self.data.lowercase
+
+    def note(self, splits: Sequence[str]) -> str:
+        """Say whether the scores can stand beside published ones."""
+        if not self.tokenised:
+            return "text: cased and not tokenised; published scores are lowercased and tokenised"
+        return (
+            "text: lowercased and tokenised (.lc.norm.tok), pieces joined, counted as it is, as in "
+            "published scores; no cased score, since this model writes lower case only"
+        )
 
 
 def cache_folder() -> Path:

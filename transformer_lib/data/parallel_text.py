@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from io import BufferedIOBase, BufferedReader
 from typing import NamedTuple
 
+from transformer_lib.files import AnyPath
+
 logger = logging.getLogger(__name__)
 
-AnyPath = str | os.PathLike[str]
 GZIP = b"\x1f\x8b"  # how a compressed file begins; no UTF-8 text does
 
 

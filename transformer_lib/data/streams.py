@@ -1,16 +1,12 @@
-"""Lines as they come, and files that appear whole or not at all."""
+"""Lines in groups, and lines as they come."""
 
 import codecs
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from io import BufferedIOBase
 from itertools import islice
-from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import TypeVar
 
-from transformer_lib.data.parallel_text import AnyPath, decoded
+from transformer_lib.data.parallel_text import decoded
 
 Line = TypeVar("Line")
 CHUNK = 1000  # lines of a file at a time
@@ -61,51 +57,3 @@ def decoded_lines(lines: list[bytes], name: str, number: int) -> Iterator[list[s
             yield good
             raise
     yield good
-
-
-def check_writable(path: AnyPath, what: str) -> None:
-    """Refuse an output path before the work is done.
-
-    Raises:
-        ValueError: a folder, or in a folder that does not exist or may not be written to.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; name a file for the {what}")
-    if not path.absolute().parent.is_dir():
-        raise ValueError(f"there is no folder {path.parent} to write the {what} to; make it first")
-    if not os.access(path.absolute().parent, os.W_OK):
-        raise ValueError(f"you may not write to {path.parent}; name another place for the {what}")
-
-
-@contextmanager
-def whole_file(path: AnyPath) -> Iterator[TextIO]:
-    """Open a text file that gets its name when all is written; a failure leaves nothing behind.
-
-    A device or a pipe, such as /dev/null, is written to directly.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    path = Path(path)
-    if path.exists() and not path.is_file():
-        with open(path, "w", encoding="utf-8", newline="\n") as file:
-            yield file
-        return
-    path = path.resolve()  # through a symbolic link, whose place is not the file's
-    handle, beside = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            yield file
-        os.chmod(beside, 0o666 & ~umask())
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
-
-
-def umask() -> int:
-    """Return the permissions that this process denies to new files."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -7,7 +7,6 @@ string that UTF-8 can encode comes back exactly.
 import codecs
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 
 from transformer_lib.config import BOS, EOS, PAD
+from transformer_lib.files import AnyPath, whole_file
 
 SPECIAL = {PAD: "<pad>", BOS: "<s>", EOS: "</s>"}  # how they are shown; no text encodes to them
 SMALLEST = len(SPECIAL) + 256
@@ -175,24 +175,15 @@ class Tokenizer:
                 )
         return ids
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: AnyPath) -> None:
         """Write one JSON file; it appears whole or not at all."""
-        path = Path(path)
         merges = [f"{left} {right}" for left, right in self.merges]
         content = {"format": FORMAT, "sha256": self.digest, "merges": merges}
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with open(beside, "w", encoding="utf-8") as file:
-                json.dump(content, file, ensure_ascii=False, indent=0)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+        with whole_file(path) as file:
+            json.dump(content, file, ensure_ascii=False, indent=0)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "Tokenizer":
+    def load(cls, path: AnyPath) -> "Tokenizer":
         """Read what `save` wrote.
 
         Raises:

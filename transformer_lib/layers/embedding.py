@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from transformer_lib.config import require_positive
+from transformer_lib.settings import require_positive
 
 
 class ScaledEmbedding(nn.Module):

@@ -3,9 +3,9 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from transformer_lib.config import require_positive, require_rate
 from transformer_lib.layers.dropout import drop
 from transformer_lib.layers.linear import Linear
+from transformer_lib.settings import require_positive, require_rate
 
 
 class FeedForward(nn.Module):

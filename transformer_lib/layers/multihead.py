@@ -7,7 +7,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from transformer_lib.config import require_positive, require_rate
 from transformer_lib.layers.attention import (
     fused_attention,
     scaled_dot_product_attention,
@@ -15,6 +14,7 @@ from transformer_lib.layers.attention import (
 )
 from transformer_lib.layers.linear import Linear
 from transformer_lib.layers.masks import AttentionMask, check_window
+from transformer_lib.settings import require_positive, require_rate
 
 
 class KVCache(NamedTuple):

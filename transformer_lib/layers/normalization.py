@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from transformer_lib.config import require_positive
+from transformer_lib.settings import require_positive
 
 
 def layer_norm(

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from transformer_lib.config import require_positive
+from transformer_lib.settings import require_positive
 
 
 def sinusoidal_positions(

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from transformer_lib.config import require_rate
 from transformer_lib.layers.dropout import add_dropped
 from transformer_lib.layers.normalization import make_norm
+from transformer_lib.settings import require_rate
 
 
 class Residual(nn.Module):

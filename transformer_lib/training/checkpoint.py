@@ -5,7 +5,6 @@ was interrupted. It is written under another name and renamed when it is whole. 
 pickled: tensors are safetensors, the rest is JSON, both with a sha256.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,17 +13,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from transformer_lib.files import explain_full_disk, rename, sync_folder, write_synced
 from transformer_lib.training.files import (
     DamagedFile,
     Tensors,
     digest,
-    explain_full_disk,
     read_state,
     read_tensors,
     state_to_bytes,
-    sync_folder,
     tensors_to_bytes,
-    write_synced,
 )
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
@@ -108,7 +105,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
             write_synced(temporary / STATE, state_to_bytes(state))
             sync_folder(temporary)
             discard(path)
-            os.rename(temporary, path)
+            rename(temporary, path)
             sync_folder(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -119,7 +116,7 @@ def discard(path: Path) -> None:
     if path.exists():
         doomed = path.with_name(f".old-{path.name}")
         shutil.rmtree(doomed, ignore_errors=True)
-        os.rename(path, doomed)
+        rename(path, doomed)
         shutil.rmtree(doomed)
 
 

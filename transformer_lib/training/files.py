@@ -1,11 +1,8 @@
-"""Files that are whole or not there, and tensors that know when a bit of them has flipped."""
+"""Tensors and states in files that know when a bit of them has flipped."""
 
-import contextlib
-import errno
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,54 +16,6 @@ Tensors = Mapping[str, Tensor]
 
 class DamagedFile(ValueError):
     """A file is truncated, changed since it was written, or not ours."""
-
-
-@contextlib.contextmanager
-def explain_full_disk(folder: Path) -> Iterator[None]:
-    """Turn "no space left" into a line that says what to do.
-
-    Raises:
-        OSError: with errno ENOSPC or EDQUOT and that line.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        line = (
-            f"no space left to write in {folder}; what was saved there is intact: "
-            "make room, then give the same command again"
-        )
-        raise OSError(error.errno, line) from None
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a file and wait until the disk has it."""
-    with open(path, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file under another name, then rename it: a reader sees the old one or the new one."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with explain_full_disk(path.parent):
-            write_synced(temporary, data)
-            os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 def digest(tensors: Tensors) -> str:

@@ -19,26 +19,14 @@ import torch
 from torch import Tensor
 
 from transformer_lib.config import RunConfig
+from transformer_lib.files import explain_full_disk, lock, replace_file
 from transformer_lib.training import checkpoint
-from transformer_lib.training.files import (
-    DamagedFile,
-    explain_full_disk,
-    read_tensors,
-    replace_file,
-    tensors_to_bytes,
-)
-
-try:
-    import fcntl
-except ImportError:
-    fcntl = None  # type: ignore[assignment]
+from transformer_lib.training.files import DamagedFile, read_tensors, tensors_to_bytes
 
 FILES = (
     "config.json", "tokenizer.json", "environment.json", "metrics.jsonl", "log.txt", "curve.svg",
     "checkpoints", checkpoint.MODEL,
 )  # fmt: skip
-# A run may go on with these changed: none of them alters an update that was made.
-MAY_CHANGE = {"train.steps", "train.patience", "train.device", "train.graphs"}
 
 
 class RunFolder:
@@ -105,12 +93,9 @@ class RunFolder:
         Raises:
             ValueError: another process trains here.
         """
-        if fcntl is None:  # not on Windows
-            yield
-            return
         with open(self.path / ".lock", "w") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(file)
             except OSError:
                 raise ValueError(
                     f"another process is training in {self.path}; wait for it or stop it"
@@ -204,21 +189,14 @@ def require_same(path: Path, there: RunConfig, wanted: RunConfig) -> None:
     Raises:
         ValueError: names the first settings that differ.
     """
-    old, new = flat(there), flat(wanted)
+    old, new = there.lasting(), wanted.lasting()
     names = [name for name in {**new, **old} if old.get(name) != new.get(name)]
-    names = [n for n in names if n not in MAY_CHANGE and not n.startswith("decode.")]
     if names:
         told = ", ".join(f"{n}={old.get(n)} not {new.get(n)}" for n in names[:3])
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise ValueError(
             f"{path} was made with {told}{more}; name another folder, or give the same settings"
         )
-
-
-def flat(config: RunConfig) -> dict[str, Any]:
-    """Return the settings as `group.name`."""
-    groups = config.to_dict().items()
-    return {f"{group}.{name}": value for group, values in groups for name, value in values.items()}
 
 
 def environment() -> dict[str, str]:

@@ -22,7 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from transformer_lib.config import nearest
+from transformer_lib.settings import nearest
 from transformer_lib.workbench.jobs import Job, Run, Settings, grid
 from transformer_lib.workbench.options import Parser, command_line, result_file
 from transformer_lib.workbench.processes import side_by_side

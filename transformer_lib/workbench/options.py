@@ -60,9 +60,7 @@ def with_settings(
     config: RunConfig, options: argparse.Namespace, quick: Sequence[str] = QUICK_RUN
 ) -> RunConfig:
     """Return the settings of a run as the options change them."""
-    for assignment in [*(quick if options.quick else ()), *options.set]:
-        config = config.with_setting(assignment)
-    return config
+    return config.with_settings(*(quick if options.quick else ()), *options.set)
 
 
 def command_line(
