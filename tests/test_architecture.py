@@ -19,7 +19,7 @@ FLOORS = [
     {"training", "decoding", "evaluation", "figures"},
     {"recipe", "translator"},
     {"scoring"},
-    {"cli"},
+    {"cli", "workbench"},
     {"__main__"},
 ]
 FLOOR = {package: number for number, packages in enumerate(FLOORS) for package in packages}
