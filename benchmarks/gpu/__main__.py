@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.gpu import luggage
 from benchmarks.gpu.programme import Programme
-from benchmarks.gpu.sizes import FULL, TINY, WAYS, Sizes, settings_of
+from benchmarks.gpu.sizes import FULL, RECIPE, TINY, WAYS, settings_of
 from benchmarks.settings import ROOT
 from benchmarks.table import gpu_tables, on_the_cpu
 from transformer_lib.data.corpus import load_corpus
@@ -45,18 +45,6 @@ def commit() -> str | None:
         return None
 
 
-def require_text(sizes: Sizes) -> None:
-    """End with a line if the text is not there: no other way to compute would help.
-
-    Raises:
-        SystemExit: it cannot be read.
-    """
-    try:
-        load_corpus(settings_of("multi30k", sizes, WAYS[0]).data)
-    except (OSError, ValueError) as error:
-        raise SystemExit(str(error)) from None
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Do a part of the programme, and say what is left."""
     began, options = time.monotonic(), parse(arguments)
@@ -70,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
         if not options.work.exists():  # on the same machine it is all still there
             luggage.unpack(options.out, options.work)
     options.work.mkdir(parents=True, exist_ok=True)
-    require_text(sizes)
+    load_corpus(settings_of(RECIPE, sizes, WAYS[0]).data)  # without it nothing would work
     programme = Programme(options.out, options.work, sizes, options.commit)
     done = programme.go_on(options.seconds - (time.monotonic() - began))
     luggage.require_small(options.out)

@@ -20,7 +20,8 @@ SMALL = {"files": 8, "file": 16 * 2**20, "all": 64 * 2**20}  # what comes back f
 def contents(work: Path, most: int = MOST) -> Iterator[Path]:
     """Yield the files to take along: what is of most use first, as long as there is room."""
     files = sorted(path for path in work.rglob("*") if path.is_file())
-    groups = [[path] for path in files if "checkpoints" not in path.parts and path.name[0] != "."]
+    groups = [[path] for path in files if "checkpoints" not in path.parts and path.name[0] != "."
+              and not (path.name == MODEL and (path.parent / "checkpoints").exists())]  # fmt: skip
     for folder in sorted(work.glob("*/checkpoints")):
         *before, newest = checkpoints(folder, interrupted=False) or [folder / "none"]
         groups.append(sorted(newest.glob("*")))  # all of it, or training could not go on from it

@@ -5,7 +5,6 @@ python -m benchmarks.gpu.measure JSON    # what to do; the figures are the last 
 
 import json
 import sys
-import time
 from pathlib import Path
 
 from benchmarks.gpu import speed, trainings
@@ -13,7 +12,7 @@ from benchmarks.gpu.sizes import Figures, Sizes, Way
 from transformer_lib.training.distributed import pick_device
 
 
-def measure(job: str, way: Way, sizes: Sizes, work: Path, seconds: float) -> Figures:
+def measure(job: str, way: Way, sizes: Sizes, work: Path) -> Figures:
     """Do a job; the names of trainings are RECIPE:SEED."""
     if job == "ours":
         return speed.ours(way, sizes)
@@ -22,14 +21,13 @@ def measure(job: str, way: Way, sizes: Sizes, work: Path, seconds: float) -> Fig
     if job == "decoding":
         return speed.decoding(work / trainings.KEPT, sizes)
     recipe, seed = job.split(":")
-    return trainings.train(recipe, int(seed), way, sizes, work, seconds)
+    return trainings.train(recipe, int(seed), way, sizes, work)
 
 
 if __name__ == "__main__":
     told = json.loads(sys.argv[1])
     way, sizes = Way(**told["way"]), Sizes(**told["sizes"])
-    seconds = told["deadline"] - time.time()
-    found = measure(told["job"], way, sizes, Path(told["work"]), seconds)
+    found = measure(told["job"], way, sizes, Path(told["work"]))
     device = pick_device("auto").type
     used = {"graphs": way.graphs and device == "cuda", "precision": way.precision, "device": device}
     print(json.dumps({**found, "way": used}))

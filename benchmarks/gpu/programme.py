@@ -8,6 +8,7 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
+from subprocess import PIPE
 from typing import NamedTuple
 
 from benchmarks.gpu import luggage
@@ -18,8 +19,10 @@ from transformer_lib.training.run import environment, to_json
 
 RESULT, TRANSLATIONS = "gpu.json", "translations.json"
 SCHEMA = 1
+HARDWARE = ("system", "cpu", "cores", "gpu", "cuda")
 LIBRARIES = ("torch", "numpy", "sacrebleu", "safetensors", "tokenizers")
 RESERVE_S = 25.0  # after a training was stopped: to score one that had just ended, and to pack
+PATIENCE = 4  # a job that takes so many times as long as expected hangs
 
 
 class Job(NamedTuple):
@@ -103,7 +106,8 @@ class Programme:
 
     def go_on(self, seconds: float) -> bool:
         """Do what is left to do within so many seconds; return whether all is done."""
-        began, reserve, hardware = time.monotonic(), min(RESERVE_S, seconds / 4), environment()
+        began, reserve = time.monotonic(), min(RESERVE_S, seconds / 4)
+        hardware = {name: value for name, value in environment().items() if name in HARDWARE}
         part = {"seconds": 0.0, "hardware": hardware, "versions": versions(), "jobs": [],
                 "errors": []}  # fmt: skip
         self.result["parts"].append(part)
@@ -127,7 +131,8 @@ class Programme:
     def do(self, job: Job, left: float, reserve: float) -> bool:
         """Measure a job, and keep what it found; return whether it was stopped."""
         began, spent = time.monotonic(), self.result["unfinished"].pop(job.name, {"job_s": 0.0})
-        found = self.measure(job, left, left + 0.6 * reserve)
+        patience = left if job.resumes else min(left, PATIENCE * self.expected(job))
+        found = self.measure(job, patience, 0.6 * reserve)
         if "error" in found:
             self.try_another_way(job, found["error"])
             return False
@@ -139,7 +144,7 @@ class Programme:
         return stopped
 
     def try_another_way(self, job: Job, error: str) -> None:
-        """Write an error down; compute what follows in the next way, if this one may be at fault."""
+        """Write an error down; compute what follows in the next way, if this may be at fault."""
         way = self.result["way"]
         told = {"job": job.name, "way": WAYS[way]._asdict(), "error": error}
         self.result["parts"][-1]["errors"].append(told)
@@ -149,22 +154,29 @@ class Programme:
         else:
             self.result["way"] += 1
 
-    def measure(self, job: Job, seconds: float, at_most: float) -> Figures:
-        """Run a job in a process of its own; return its figures, or the error that ended it."""
-        told = {"job": job.name, "way": WAYS[self.result["way"]]._asdict(),
-                "deadline": time.time() + seconds, "sizes": self.sizes._asdict(),
-                "work": str(self.work.resolve())}  # fmt: skip
-        command = [sys.executable, "-m", "benchmarks.gpu.measure", json.dumps(told)]
-        try:
-            done = subprocess.run(
-                command, cwd=ROOT, capture_output=True, text=True, timeout=at_most
-            )
-        except subprocess.TimeoutExpired:
-            return {"stopped_at": None} if job.resumes else {"error": f"took {at_most:.0f} s"}
-        if done.returncode:
-            print(done.stderr[-4000:], flush=True)
-            return {"error": without_paths((done.stderr.strip() or "no message").splitlines()[-1])}
-        return json.loads(done.stdout.splitlines()[-1])
+    def measure(self, job: Job, seconds: float, grace: float) -> Figures:
+        """Run a job in a process of its own; return its figures, or the error that ended it.
+
+        After so many seconds it is asked to stop, which a training does after its next update.
+        """
+        asked = {"job": job.name, "way": WAYS[self.result["way"]]._asdict(),
+                 "sizes": self.sizes._asdict(), "work": str(self.work.resolve())}  # fmt: skip
+        command = [sys.executable, "-m", "benchmarks.gpu.measure", json.dumps(asked)]
+        child = subprocess.Popen(command, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True)
+        for stop, patience in ((child.terminate, seconds), (child.kill, grace), (None, None)):
+            try:
+                output, errors = child.communicate(timeout=patience)
+                break
+            except subprocess.TimeoutExpired:
+                stop()
+        if not child.returncode:
+            return json.loads(output.splitlines()[-1])
+        if patience == grace and job.resumes:
+            return {"stopped_at": None}  # before it trained, or while it was scored
+        print(errors[-4000:], flush=True)
+        late = "" if patience == seconds else f"stopped after {seconds:.0f} s; "
+        last = (errors.strip() or f"ended with {child.returncode}").splitlines()[-1]
+        return {"error": late + without_paths(last)}
 
     def write(self) -> None:
         """Write what was measured so far: the figures first."""

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor
 
-from benchmarks.gpu.sizes import Figures, Sizes, Way, settings_of
+from benchmarks.gpu.sizes import RECIPE, Figures, Sizes, Way, settings_of
 from benchmarks.gpu.trainings import some_text
 from benchmarks.operations import matrix_rate, training_flops, wait
 from benchmarks.peers import torch_nn
@@ -22,7 +22,6 @@ from transformer_lib.training.distributed import World, pick_device
 from transformer_lib.training.loop import train
 from transformer_lib.translator import Translator
 
-RECIPE = "multi30k"  # whose size the speeds are of
 CLOSE = 0.03  # losses of the same updates, computed in two ways, differ by less
 
 
@@ -87,25 +86,25 @@ def our_speed(data: Prepared, way: Way, sizes: Sizes) -> Figures:
 
 
 def peers(way: Way, sizes: Sizes) -> Figures:
-    """Return the rate of large matrix products, and the speed of the tutorials' loop.
+    """Return the speed of the tutorials' loop, and the rate of large matrix products.
 
-    That trains torch.nn.Transformer of the same size, in float32 as it comes, and reads a number
-    from the device after each update, as the tutorials read the loss.
+    The loop trains torch.nn.Transformer of the same size, in float32 as it comes, and reads a
+    number from the device after each update, as the tutorials read the loss.
     """
     device = pick_device("auto")
-    peak = matrix_rate(sizes.matrix, device, sizes.seconds)
     watch = DeviceWatch(sizes.seconds, device)
     with TemporaryDirectory() as folder:
         data = prepared(sizes, way, folder)
         with suppress(Enough), torch.device(device):
             torch_nn.train(data, moved(torch_nn.random_batches(data), device), watch)
+    tutorial = {
+        "tokens_per_s": watch.n_tokens / watch.elapsed_s,
+        "updates": watch.n_updates - watch.warmup_updates,
+        "peak_memory_mib": peak_memory_mib(device),
+    }
     return {
-        "matrix_flops_per_s": peak,
-        "tutorial": {
-            "tokens_per_s": watch.n_tokens / watch.elapsed_s,
-            "updates": watch.n_updates - watch.warmup_updates,
-            "peak_memory_mib": peak_memory_mib(device),
-        },
+        "tutorial": tutorial,
+        "matrix_flops_per_s": matrix_rate(sizes.matrix, device, sizes.seconds),
     }
 
 

@@ -1,13 +1,8 @@
 """A recipe, trained with a seed: how long it took, how good it is, and when it became so good."""
 
-import os
 import shutil
-import signal
 import statistics
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -29,8 +24,8 @@ GOAL = 41.0  # BLEU on validation
 KEPT = "translator"  # where the weights of the first run stay, for decoding
 
 
-def train(recipe: str, seed: int, way: Way, sizes: Sizes, work: Path, seconds: float) -> Figures:
-    """Train a run to its end, or for so many seconds, going on where it stopped; then score it.
+def train(recipe: str, seed: int, way: Way, sizes: Sizes, work: Path) -> Figures:
+    """Train a run to its end, going on where it stopped, and score it; on SIGTERM stop before.
 
     The first of ours is scored on validation while it trains, and its weights are kept.
 
@@ -40,15 +35,13 @@ def train(recipe: str, seed: int, way: Way, sizes: Sizes, work: Path, seconds: f
         way: how updates are computed.
         sizes: how much is scored.
         work: where the run's folder lies; it is deleted when the run is done.
-        seconds: when to stop; what was trained then lies in the folder.
     """
     config = settings_of(recipe, sizes, way, seed)
     folder, watched = work / f"{recipe}-{seed}-{way.precision}", (recipe, seed) == ("multi30k", 1)
     for other in {*work.glob(f"{recipe}-{seed}-*")} - {folder}:  # begun in a way that failed
         shutil.rmtree(other)
     watch = scorer(config, folder, sizes) if watched else None
-    with ended_after(seconds):
-        outcome = train_run(config, folder, quiet=True, on_evaluate=watch)
+    outcome = train_run(config, folder, quiet=True, on_evaluate=watch)
     run = RunFolder.open(folder)
     figures = told(run.metrics())
     if outcome.reason == "interrupted":
@@ -129,27 +122,6 @@ def averaged(
         name: torch.stack([weights[name].double() for weights in found]).mean(dim=0).to(w.dtype)
         for name, w in found[0].items()
     }
-
-
-@contextmanager
-def ended_after(seconds: float) -> Iterator[None]:
-    """Ask the training inside to stop after so many seconds; it then saves where it is."""
-    over = threading.Event()
-
-    def ask() -> None:
-        over.wait(max(0.0, seconds))
-        while not over.wait(0.2):  # what comes before training has begun is not heard
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    before = signal.signal(signal.SIGTERM, lambda *_: None)
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-        signal.signal(signal.SIGTERM, before)
 
 
 def told(metrics: list[Figures]) -> Figures:
