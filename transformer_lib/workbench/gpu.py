@@ -16,6 +16,7 @@ Record = Mapping[str, Any]
 Row = dict[str, Any]
 NOT_RUN = "not yet run"
 RECORD = "gpu.json"
+COLUMNS = ("training", "seconds", "to goal", "val", "test")
 TUTORIAL = "nn.Transformer, random batches"
 SPEEDS = {"launched": "ours", "graphs": "ours, CUDA graphs", "float32": "ours, float32"}
 
@@ -38,16 +39,15 @@ def training_row(where: str, result: Record) -> Row:
     """Return the row of a training that another script recorded, for comparison."""
     figures = {**result, **result.get("figures", {})}
     chosen = max((found["bleu"] for found in figures["validation"]), default=None)
-    return row_of(where, result["seconds"], None, chosen, figures["test_2016"]["bleu"])
+    return row_of(where, float(result["seconds"]), None, chosen, figures["test_2016"]["bleu"])
 
 
 def row_of(
     name: str, seconds: float, to_goal: float | str | None, valid: float | None, test: float | None
 ) -> Row:
     """Return a row: seconds of training, seconds until the goal, BLEU on validation and test."""
-    scores = {"val": valid, "test": test}
-    rounded = {key: None if score is None else round(score, 2) for key, score in scores.items()}
-    return {"training": name, "seconds": round(seconds), "to goal": to_goal, **rounded}
+    scores = [None if score is None else round(score, 2) for score in (valid, test)]
+    return dict(zip(COLUMNS, (name, round(seconds), to_goal, *scores), strict=True))
 
 
 def training_rows(record: Record | None, beside: Sequence[Row] = ()) -> list[Row]:
@@ -58,7 +58,7 @@ def training_rows(record: Record | None, beside: Sequence[Row] = ()) -> list[Row
         beside: rows to compare with.
     """
     if record is None:
-        return [*beside, {"training": f"a GPU: {NOT_RUN}"} | dict.fromkeys(columns(beside), "")]
+        return [*beside, dict.fromkeys(COLUMNS, "") | {"training": f"a GPU: {NOT_RUN}"}]
     runs = {name: found for name, found in record["jobs"].items() if "curve" in found}
     rows = [trained(name, found) for name, found in runs.items()]
     for recipe in dict.fromkeys(name.partition(":")[0] for name in runs):
@@ -69,11 +69,6 @@ def training_rows(record: Record | None, beside: Sequence[Row] = ()) -> list[Row
             rows.append(row_of(f"{name}, at update {found['stopped_at']:,}", found["train_s"],
                                found["seconds_to_goal"], None, None))  # fmt: skip
     return [*beside, *rows]
-
-
-def columns(rows: Sequence[Row]) -> list[str]:
-    """Return the columns after the first."""
-    return [*(rows[0] if rows else row_of("", 0, None, None, None))][1:]
 
 
 def trained(name: str, found: Record) -> Row:
