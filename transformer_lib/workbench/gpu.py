@@ -63,7 +63,7 @@ def training_rows(record: Record | None, beside: Sequence[Row] = ()) -> list[Row
     rows = [trained(name, found) for name, found in runs.items()]
     for recipe in dict.fromkeys(name.partition(":")[0] for name in runs):
         alike = [found for name, found in runs.items() if name.startswith(f"{recipe}:")]
-        rows += [mean_of(recipe, alike)] * (len(alike) > 1)
+        rows += [mean_of(recipe, alike)] if len(alike) > 1 else []
     for name, found in record["unfinished"].items():
         if found.get("stopped_at"):
             rows.append(row_of(f"{name}, at update {found['stopped_at']:,}", found["train_s"],
