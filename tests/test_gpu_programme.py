@@ -25,7 +25,6 @@ from transformer_lib.data.pairs import EncodedPairs
 from transformer_lib.models import build_model
 from transformer_lib.recipe import train_run
 from transformer_lib.training import checkpoint
-from transformer_lib.training.run import RunFolder
 
 ROOT = Path(__file__).resolve().parents[1]
 GRAMMAR = TINY._replace(settings=(*TINY.settings, "data.corpus=grammar"))
@@ -195,15 +194,15 @@ def test_a_training_goes_on_from_its_luggage_as_if_it_had_not_stopped(tmp_path, 
     assert [path.name for path in (tmp_path / "two").iterdir()] == [trainings.KEPT]
 
 
-def test_the_mean_in_training_is_the_one_that_translates(tmp_path):
+def test_the_mean_in_training_is_that_of_the_checkpoints_once_they_are_written(tmp_path):
     config = settings_of("multi30k", GRAMMAR, PLAIN)
-    train_run(config, tmp_path, quiet=True)
-    run = RunFolder.open(tmp_path)
+    train_run(config.with_setting("train.average=3"), tmp_path, quiet=True)
+    paths = checkpoint.checkpoints(tmp_path / "checkpoints")
+    assert [checkpoint.step_of(path) for path in paths] == [2, 4, 6]
     model = build_model(config.model)
-    newest = checkpoint.checkpoints(run.checkpoint_folder)[-1]
-    checkpoint.load_weights(model, checkpoint.load(newest).model)
+    checkpoint.load_weights(model, checkpoint.load(paths[-1]).model)
     found = trainings.averaged(model, config, tmp_path, config.train.steps)
-    for name, weights in run.averaged_weights().items():
+    for name, weights in checkpoint.average(paths[-2:]).items():
         torch.testing.assert_close(found[name], weights)
 
 
