@@ -1,4 +1,4 @@
-"""What was measured, as tables in Markdown, with the ratios that matter.
+"""What was measured, as tables in Markdown, with the ratios that matter; a GPU's, too.
 
 python -m benchmarks.table [FILE]
 """
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from transformer_lib.workbench import results
+from transformer_lib.workbench import gpu, results
 
 RESULT = Path(__file__).resolve().parents[1] / "chapters" / "results" / "benchmarks.json"
 
@@ -102,6 +102,26 @@ def table(figures: Figures) -> str:
     return "\n\n".join(markdown(rows) for rows in parts)
 
 
+def gpu_tables(record: gpu.Record | None, beside: list[gpu.Row]) -> str:
+    """Return the tables of a GPU, beside trainings elsewhere."""
+    parts = [gpu.training_rows(record, beside), gpu.speed_rows(record), gpu.decoding_rows(record)]
+    tables = [markdown([list(rows[0]), *(map(cell, row.values()) for row in rows)])
+              for rows in parts]  # fmt: skip
+    return "\n\n".join([gpu.title(record), *tables])
+
+
+def cell(value: Any) -> str:
+    """Return a figure as a cell."""
+    return "not recorded" if value is None else f"{value:,}" if value != str(value) else value
+
+
+def on_the_cpu() -> list[gpu.Row]:
+    """Return the row of the translator's training that chapter 12 tells of."""
+    file = RESULT.with_name("multi30k.json")
+    return [gpu.training_row("two CPU cores", results.read(file))]
+
+
 if __name__ == "__main__":
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULT
     print(table(results.read(file)["figures"]))
+    print("\n" + gpu_tables(gpu.read_gpu(RESULT.parent), on_the_cpu()))

@@ -20,8 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from transformer_lib.settings import nearest
 from transformer_lib.files import replace_file
+from transformer_lib.settings import nearest
 from transformer_lib.training.run import environment
 from transformer_lib.workbench.commits import CHECKOUT, commit
 
