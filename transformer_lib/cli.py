@@ -171,14 +171,13 @@ def translate(
     One line comes out for each that goes in. With --n-best N there are N, each with its rank and
     score (log-probability over length penalty), separated by tabs.
     """
-    from transformer_lib.translator import Translator, with_decode
+    from transformer_lib.translator import Translator, with_search
 
     if text and input_:
         raise UsageError("give TEXT or --input, not both")
     check_outputs({"translations": output, "page": html}, inputs=(input_,))
     translator = Translator.load(run)
-    decode = with_decode(translator.config, set_ or [])
-    translator.config = dataclasses.replace(translator.config, decode=decode)
+    translator.config = with_search(translator.config, set_ or [])
     with whole_file(output) if output else contextlib.nullcontext(sys.stdout) as file:
         first = None
         for sentences in sources(text, input_):
@@ -328,13 +327,13 @@ def score_run(
     """
     from transformer_lib import scoring
     from transformer_lib.data.corpus import corpus_of
-    from transformer_lib.translator import Translator, with_decode
+    from transformer_lib.translator import Translator, with_search
 
     check_outputs({"translations": out, "figures": json_}, inputs=())
     translator = Translator.load(run)
-    decode = with_decode(translator.config, assignments)
-    translator.config = dataclasses.replace(translator.config, decode=decode)
-    data, figures = translator.config.data, {}
+    paths = [f"data.{name}=" for name in ("src", "tgt", "valid_src", "valid_tgt")]
+    translator.config = with_search(translator.config, assignments, also=tuple(paths))
+    data, decode, figures = translator.config.data, translator.config.decode, {}
     names = scoring.splits_to_score(data, split)
     if out and len(names) > 1:
         raise ValueError(f"{out} can hold one split; add --split and one of {', '.join(names)}")

@@ -108,10 +108,13 @@ class DataConfig(Settings):
     """Which pairs, cut into which pieces, packed into which batches (section 5.1)."""
 
     corpus: str = "grammar"  # "grammar", "multi30k" or "files"
-    src: str | None = None  # with "files": the two sides, or one .tsv as src
-    tgt: str | None = None
-    valid_src: str | None = None  # None: the last pairs are held out
-    valid_tgt: str | None = None
+    # What is text is known by its content, so a run goes on where the files were moved.
+    src: str | None = anything(
+        None, may_change=True
+    )  # with "files": the two sides, or one .tsv as src
+    tgt: str | None = anything(None, may_change=True)
+    valid_src: str | None = anything(None, may_change=True)  # None: the last pairs are held out
+    valid_tgt: str | None = anything(None, may_change=True)
     n_pairs: int = size(100_000)  # how many to generate; of the grammar only
     n_pieces: int = size(1_000)  # size of the joint BPE vocabulary
     lowercase: bool = False

@@ -12,12 +12,11 @@ from transformer_lib.config import ModelConfig, RunConfig
 from transformer_lib.data.base_corpus import TrainingText
 from transformer_lib.data.batching import Batches, evaluation_batches, padding_share
 from transformer_lib.data.corpus import load_corpus
-from transformer_lib.data.pairs import EncodedPairs, encode_pairs
+from transformer_lib.data.pairs import MOST_TOKENS, EncodedPairs, encode_pairs
 from transformer_lib.data.resident import ResidentBatches
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.files import replace_file
 from transformer_lib.models import build_model
-from transformer_lib.training.checkpoint import checkpoints, step_of
 from transformer_lib.training.distributed import World
 from transformer_lib.training.loop import OnEvaluate, Outcome, train
 from transformer_lib.training.progress import Progress
@@ -67,39 +66,76 @@ def examine(config: RunConfig, path: str | Path, say: Say = print) -> Prepared:
     corpus = load_corpus(config.data)
     say(f"{config.data.corpus}: {len(corpus.train.src):,} pairs to train on, "
         f"{len(corpus.valid.src):,} to validate")  # fmt: skip
-    tokenizer = tokenizer_of(run, corpus)
+    require_known_text(run, corpus)
+    tokenizer = tokenizer_of(run, corpus, say)
     pairs = encode_pairs(tokenizer, corpus.train, config.data.max_tokens)
-    valid = encode_pairs(tokenizer, corpus.valid)
+    valid = encode_pairs(tokenizer, corpus.valid, MOST_TOKENS)
+    require_room(config, pairs, valid)
     Batches(pairs, config.data.batch_tokens, config.data.seed)  # refuses a budget that is too small
     with torch.device("meta"):  # refuses settings that do not fit together, and costs no memory
         build_model(config.model)
     say(f"{tokenizer.vocab_size:,} pieces, {int(pairs.lengths.sum()):,} tokens; left out "
         f"{pairs.n_left_out:,} pairs of more than {config.data.max_tokens} tokens")  # fmt: skip
+    if valid.n_left_out:
+        say(f"left out {valid.n_left_out:,} validation pairs of more than {MOST_TOKENS:,} tokens, "
+            "which nothing here can read")  # fmt: skip
     say(f"prepared in {time.monotonic() - started:.0f} s")
     return Prepared(run, corpus, tokenizer, pairs, valid)
 
 
 def write(prepared: Prepared) -> None:
-    """Make the run folder, with the settings and the tokenizer.
-
-    Raises:
-        OSError: it cannot be written.
-        ValueError: a folder of another run came to be there in the meantime.
-    """
+    """Make the run folder, with the settings, the tokenizer and the digests of the text."""
     run = RunFolder.create(prepared.run.path, prepared.run.config)
-    if not run.tokenizer_path.exists():
-        prepared.tokenizer.save(run.tokenizer_path)
+    prepared.tokenizer.save(run.tokenizer_path)
+    run.note_text(digests_of(prepared.corpus))
 
 
-def tokenizer_of(run: RunFolder, corpus: TrainingText) -> Tokenizer:
-    """Return the run's tokenizer, or learn one from the training split.
+def digests_of(corpus: TrainingText) -> dict[str, str]:
+    """Return what the text of each split is known by."""
+    return {split: text.digest for split, text in corpus._asdict().items()}
+
+
+def require_known_text(run: RunFolder, corpus: TrainingText) -> None:
+    """Refuse to go on with other text than a run began with, wherever that lies now.
 
     Raises:
-        ValueError: the text does not support so many pieces, or the file there is not ours.
+        ValueError: names the split whose text is another.
     """
+    known = run.known_text() if run.has_begun else {}
+    for split, digest in digests_of(corpus).items():
+        if known.get(split, digest) != digest:
+            raise ValueError(
+                f"the {split} text is not the one that {run.path} was made with; give that text, "
+                "or name another folder"
+            )
+
+
+def tokenizer_of(run: RunFolder, corpus: TrainingText, say: Say) -> Tokenizer:
+    """Return the run's tokenizer, or learn one from the training split."""
+    learned_from = corpus.train.digest
     if run.tokenizer_path.exists():
-        return Tokenizer.load(run.tokenizer_path)
-    return Tokenizer.train([*corpus.train.src, *corpus.train.tgt], run.config.data.n_pieces)
+        there = Tokenizer.load(run.tokenizer_path)
+        if run.has_begun or there.learned_from in (learned_from, None):
+            return there
+        say("the text has changed since it was prepared, so its pieces are learned anew")
+    lines = [*corpus.train.src, *corpus.train.tgt]
+    return Tokenizer.train(lines, run.config.data.n_pieces, learned_from)
+
+
+def require_room(config: RunConfig, train: EncodedPairs, valid: EncodedPairs) -> None:
+    """Refuse a model with too few positions for the text, or for a translation of it.
+
+    Raises:
+        ValueError: quotes the longest sentence and the number of positions that are needed.
+    """
+    longest = max(int(pairs.lengths.max()) for pairs in (train, valid))
+    extra, room = config.decode.extra_length, config.model.longest
+    if room is not None and room < longest + extra:
+        raise ValueError(
+            f"model.max_length is {room}, but the longest sentence has {longest} tokens, and "
+            f"decode.extra_length lets a translation have {extra} more; set "
+            f"model.max_length={longest + extra} or more"
+        )
 
 
 def padding_of(prepared: Prepared) -> float:
@@ -131,6 +167,7 @@ def train_run(
     world = World.from_env(config.train.device)
     progress = Progress(config.train.steps, quiet=quiet or not world.is_main)
     prepared = examine(config, path, progress.say)
+    prepared.run.require_own_weights()
     world.barrier()  # all have looked before one writes
     if world.is_main:
         write(prepared)
@@ -195,20 +232,12 @@ def trained(
         KeyboardInterrupt: training was interrupted, so there is nothing to go on with.
     """
     run = RunFolder.create(path, config, write=False)
-    if not is_finished(run) and train_run(config, path, quiet, on_evaluate).reason == "interrupted":
+    if (
+        not run.is_finished()
+        and train_run(config, path, quiet, on_evaluate).reason == "interrupted"
+    ):
         raise KeyboardInterrupt
     return run
-
-
-def is_finished(run: RunFolder) -> bool:
-    """Whether training came to its end, and was saved. Weights passed on count as a whole run."""
-    metrics, train = run.metrics(), run.config.train
-    nlls = [record["valid_nll"] for record in metrics if "valid_nll" in record]
-    waited = len(nlls) - 1 - nlls.index(min(nlls)) if nlls else 0
-    recorded = [record["step"] for record in metrics][-1:]
-    saved = [step_of(path) for path in checkpoints(run.checkpoint_folder)][-1:]
-    all_made = min(recorded + saved, default=train.steps) >= train.steps
-    return (all_made or 0 < train.patience <= waited) and run.weights_path.exists()
 
 
 def draw_curve(run: RunFolder) -> None:

@@ -94,7 +94,7 @@ def score_split(
     """
     corpus = corpus_of(translator.config.data)
     decode = decode or translator.config.decode
-    text = corpus.load(name)
+    text = known_text(translator, name, corpus.load(name))
     groups = track(list(chunks(text.src, 2 * decode.batch_size)))
     translations = [line for group in groups for line in translator.translate(group, decode)]
     scores = bleu.score(translations, text.tgt, corpus.tokenised)
@@ -104,6 +104,20 @@ def score_split(
     rates = error_rate_by_layer(translator, gold)
     alignment = AlignmentScore(rates[layer], layer + 1, len(rates))
     return SplitScore(name, text, translations, scores, alignment)
+
+
+def known_text(translator: Translator, name: str, text: ParallelText) -> ParallelText:
+    """Return the text, if it is what the run was made with or nothing is known of it.
+
+    Raises:
+        ValueError: it is another text of that name.
+    """
+    if translator.known_text.get(name, text.digest) != text.digest:
+        raise ValueError(
+            f"the {name} text here is not the one that the run was made with; name that one with "
+            "--set data.src=..., or score this one with: score HYP REF"
+        )
+    return text
 
 
 def best_layer(translator: Translator) -> int | None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from transformer_lib.config import DecodeConfig, RunConfig
 from transformer_lib.data.batching import pad
+from transformer_lib.data.pairs import MOST_TOKENS
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.decoding.attention import cross_attention
 from transformer_lib.decoding.beam import beam_search
@@ -17,12 +18,11 @@ from transformer_lib.decoding.greedy import greedy
 from transformer_lib.decoding.hypothesis import Hypothesis, length_divisor
 from transformer_lib.layers.embedding import OutputProjection
 from transformer_lib.models import build_model
-from transformer_lib.training.checkpoint import checkpoints, load_weights
+from transformer_lib.training.checkpoint import load_weights
 from transformer_lib.training.distributed import pick_device
 from transformer_lib.training.run import RunFolder
 
 SHIPPED = Path(__file__).parent / "pretrained"
-MOST_TOKENS = 1000  # of one sentence: attention over more would need gigabytes
 
 
 class Translation(NamedTuple):
@@ -63,6 +63,7 @@ class Translator:
             )
         self.model, self.tokenizer, self.config = model.eval(), tokenizer, config
         self.device = next(model.parameters()).device
+        self.known_text: dict[str, str] = {}  # the digests of the text that it was made with
 
     @classmethod
     def load(cls, run: str | Path | None = None, device: str = "auto") -> "Translator":
@@ -81,7 +82,7 @@ class Translator:
                 "'python -m transformer_lib train' and name its folder, --run runs/grammar"
             )
         folder = RunFolder.open(SHIPPED if run is None else run)
-        if not (folder.weights_path.exists() or checkpoints(folder.checkpoint_folder)):
+        if not folder.has_begun:
             raise ValueError(
                 f"{folder.path} has no weights yet; train it first: "
                 f"python -m transformer_lib train --run {folder.path}"
@@ -92,7 +93,9 @@ class Translator:
         model = model.to(pick_device(device))
         if next(model.parameters()).device.type == "cpu":
             store_by_columns(model)
-        return cls(model, tokenizer, folder.config)
+        translator = cls(model, tokenizer, folder.config)
+        translator.known_text = folder.known_text()
+        return translator
 
     def translate(self, sentences: Sequence[str], decode: DecodeConfig | None = None) -> list[str]:
         """Translate sentences; a blank one becomes an empty one.
@@ -238,16 +241,23 @@ def batches_by_length(encoded: Sequence[Sequence[int]], batch_size: int) -> Iter
         rows = rows[n_rows:]
 
 
-def with_decode(config: RunConfig, assignments: Sequence[str]) -> DecodeConfig:
-    """Return the search settings of a run, changed as typed on a command line.
+def with_search(
+    config: RunConfig, assignments: Sequence[str], also: tuple[str, ...] = ()
+) -> RunConfig:
+    """Return the settings of a run with its search changed, as typed on a command line.
+
+    Args:
+        config: the settings of the run.
+        assignments: each `decode.key=value`.
+        also: how other assignments begin that are allowed.
 
     Raises:
-        ValueError: not `decode.key=value`, or a value that is refused.
+        ValueError: a setting that is fixed once a run is trained.
     """
     for assignment in assignments:
-        if not assignment.startswith("decode."):
+        if not assignment.startswith(("decode.", *also)):
             raise ValueError(
                 f"{assignment!r} cannot be changed after training; "
                 "only decode settings can, for example decode.beam_size=1"
             )
-    return config.with_settings(*assignments).decode
+    return config.with_settings(*assignments)

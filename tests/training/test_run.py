@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny_run import configuration, train_tiny
 
-from transformer_lib.recipe import is_finished
+from transformer_lib.training import checkpoint
 from transformer_lib.training import run as run_module
 from transformer_lib.training.files import DamagedFile
 from transformer_lib.training.run import RunFolder, environment
@@ -173,8 +173,61 @@ def test_a_damaged_checkpoint_is_left_out_of_the_average(tmp_path):
 )
 def test_a_run_is_finished_by_its_updates_or_its_patience(tmp_path, patience, steps, finished):
     run = RunFolder.create(tmp_path / "run", configuration(patience=patience, steps=steps))
-    for step, nll in enumerate([3.0, 2.0, 2.5, 2.0], start=1):
-        run.record({"step": step, "valid_nll": nll})
-    assert not is_finished(run)  # no weights yet
+    state = {"standing": {"step": 4, "waited": 2}}
+    tensors = {"w": torch.ones(1)}
+    checkpoint.save(
+        checkpoint.checkpoint_path(run.checkpoint_folder, 4),
+        checkpoint.Checkpoint(tensors, tensors, state),
+    )
+    assert not run.is_finished()  # no weights yet
     run.weights_path.touch()
-    assert is_finished(run) is finished
+    assert run.is_finished() is finished
+
+
+def test_weights_that_were_passed_on_are_a_whole_run_and_never_trained_over(tmp_path):
+    config = configuration()
+    run = RunFolder.create(tmp_path / "run", config)
+    train_tiny(config, run)
+    passed_on = run.export(tmp_path / "passed on")
+    assert passed_on.is_finished()
+    before = passed_on.weights_path.read_bytes()
+    assert before == run.weights_path.read_bytes()
+    with pytest.raises(ValueError, match="trained weights without the checkpoints"):
+        train_tiny(config, passed_on)
+    assert passed_on.weights_path.read_bytes() == before
+
+
+def test_a_run_is_exported_in_half_precision_and_counters_stay_whole(tmp_path):
+    config = configuration("model.norm=batch")
+    run = RunFolder.create(tmp_path / "run", config)
+    train_tiny(config, run)
+    half = run.export(tmp_path / "half", half=True).averaged_weights()
+    for name, value in run.averaged_weights().items():
+        assert half[name].dtype == (torch.float16 if value.is_floating_point() else value.dtype)
+        torch.testing.assert_close(half[name].to(value.dtype), value, atol=1e-3, rtol=1e-3)
+    assert RunFolder.open(tmp_path / "half").config == config
+    with pytest.raises(ValueError, match="is the run itself"):
+        run.export(tmp_path / "x" / ".." / "run")
+
+
+@pytest.mark.parametrize("when", ["between listing and reading", "between reading and averaging"])
+def test_a_run_is_loaded_while_its_training_prunes(tmp_path, monkeypatch, when):
+    config = configuration(average=2)
+    run = RunFolder.create(tmp_path / "run", config)
+    train_tiny(config, run)
+    eight, twelve = checkpoint.checkpoints(run.checkpoint_folder)
+    real = checkpoint.checkpoints if when.endswith("reading") else checkpoint.average
+    calls = []
+
+    def prune(*arguments, **options):
+        if when.endswith("reading"):
+            found = real(*arguments, **options)
+        if not calls:
+            calls.append(checkpoint.discard(eight))
+        return found if when.endswith("reading") else real(*arguments)
+
+    monkeypatch.setattr(checkpoint, real.__name__, prune)
+    weights = RunFolder.open(run.path).averaged_weights()
+    assert calls
+    newest = checkpoint.load(twelve).model
+    assert all(torch.equal(weights[name], value) for name, value in newest.items())

@@ -12,6 +12,7 @@ from transformer_lib.data.parallel_text import ParallelText
 from transformer_lib.data.tokenizer import Tokenizer
 
 Ids = Sequence[int] | np.ndarray
+MOST_TOKENS = 1000  # of any sentence: attention over more would need gigabytes
 CHUNK = 10_000  # so many pairs are cut into pieces at a time
 
 
@@ -94,7 +95,7 @@ def encode_pairs(
 ) -> EncodedPairs:
     """Cut both sides into pieces; leave out pairs with a side above max_tokens, EOS included.
 
-    Give no max_tokens for validation: leaving out its hard pairs would flatter the model.
+    For validation give `MOST_TOKENS`: to leave out more of its hard pairs would flatter the model.
 
     Raises:
         ValueError: every pair is too long.

@@ -43,12 +43,14 @@ class Tokenizer:
 
     Args:
         merges: pairs of pieces, written in `byte_letters`; each joins two pieces known before it.
+        learned_from: the digest of the text that they were learned from, where it is known.
 
     Raises:
         ValueError: a merge joins a piece that is not there.
     """
 
-    def __init__(self, merges: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, merges: Iterable[tuple[str, str]], learned_from: str | None = None) -> None:
+        self.learned_from = learned_from
         self.merges = tuple((left, right) for left, right in merges)
         self._letters = byte_letters()
         ids = {letter: len(SPECIAL) + place for place, letter in enumerate(sorted(self._letters))}
@@ -61,12 +63,15 @@ class Tokenizer:
         self._bpe.pre_tokenizer = ByteLevel(add_prefix_space=False)
 
     @classmethod
-    def train(cls, lines: Iterable[str], n_pieces: int) -> "Tokenizer":
+    def train(
+        cls, lines: Iterable[str], n_pieces: int, learned_from: str | None = None
+    ) -> "Tokenizer":
         """Learn the merges from both sides of the training split, and of nothing else.
 
         Args:
             lines: sentences of both languages; of each the first `LONGEST` characters count.
             n_pieces: size of the vocabulary, the 3 special tokens and 256 bytes included.
+            learned_from: the digest of that text, to be noted.
 
         Raises:
             ValueError: n_pieces is below 259, or above what the text supports (a merge must occur
@@ -86,7 +91,8 @@ class Tokenizer:
             show_progress=False,
         )
         learner.train_from_iterator((spaced(line)[:LONGEST] for line in lines), trainer)
-        found = cls(map(tuple, json.loads(learner.to_str())["model"]["merges"]))
+        merges = json.loads(learner.to_str())["model"]["merges"]
+        found = cls(map(tuple, merges), learned_from)
         if found.vocab_size < n_pieces:
             raise ValueError(
                 f"n_pieces is {n_pieces}, but the training text supports only {found.vocab_size}; "
@@ -178,7 +184,8 @@ class Tokenizer:
     def save(self, path: AnyPath) -> None:
         """Write one JSON file; it appears whole or not at all."""
         merges = [f"{left} {right}" for left, right in self.merges]
-        content = {"format": FORMAT, "sha256": self.digest, "merges": merges}
+        content = {"format": FORMAT, "learned_from": self.learned_from}
+        content |= {"sha256": self.digest, "merges": merges}
         with whole_file(path) as file:
             json.dump(content, file, ensure_ascii=False, indent=0)
 
@@ -194,7 +201,8 @@ class Tokenizer:
             content = json.loads(Path(path).read_bytes())
             if content["format"] != FORMAT:
                 raise ValueError(f"its format is not {FORMAT!r}")
-            loaded = cls(tuple(merge.split(" ")) for merge in content["merges"])
+            merges = (tuple(merge.split(" ")) for merge in content["merges"])
+            loaded = cls(merges, content.get("learned_from"))
             if content["sha256"] != loaded.digest:
                 raise ValueError(f"its merges have sha256 {loaded.digest[:12]}, not the one noted")
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from transformer_lib.files import explain_full_disk, rename, sync_folder, write_synced
+from transformer_lib.training.ending import ADVICE
 from transformer_lib.training.files import (
     DamagedFile,
     Tensors,
@@ -68,8 +69,7 @@ def require_finite(tensors: Tensors, step: int) -> None:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise FloatingPointError(
-                f"{name} is not finite after step {step}, so nothing was saved of it; in a new run "
-                "lower train.peak_lr, lengthen train.warmup or set train.clip_norm=1"
+                f"{name} is not finite after step {step}, so nothing was saved of it; {ADVICE}"
             )
 
 

@@ -20,6 +20,7 @@ from transformer_lib.training import checkpoint, graphs, update
 from transformer_lib.training.checkpoint import Checkpoint, checkpoint_path
 from transformer_lib.training.clock import Clock
 from transformer_lib.training.distributed import World
+from transformer_lib.training.ending import ADVICE, why_over
 from transformer_lib.training.loss import token_nll
 from transformer_lib.training.progress import Progress
 from transformer_lib.training.run import RunFolder
@@ -27,7 +28,6 @@ from transformer_lib.training.schedule import schedule
 from transformer_lib.training.signals import StopSignal
 
 OnEvaluate = Callable[[nn.Module, int], dict[str, float]]
-ADVICE = "in a new run lower train.peak_lr, lengthen train.warmup or set train.clip_norm=1"
 
 
 @runtime_checkable
@@ -155,11 +155,8 @@ class Trainer:
     def reason_to_stop(self, stop: StopSignal) -> Any:
         """Return why training ends here, or nothing."""
         config, standing = self.config, self.standing
-        if standing.step >= config.steps:
-            return "finished"
-        if config.patience and standing.waited >= config.patience:
-            return "no better"
-        return "interrupted" if stop.wanted(standing.step) else None
+        over = why_over(config, standing.step, standing.waited)
+        return over or ("interrupted" if stop.wanted(standing.step) else None)
 
     def is_evaluated(self, step: int) -> bool:
         """Whether validation and a checkpoint follow update `step`."""

@@ -1,8 +1,8 @@
 """A run folder: what was trained, on what, and how it went.
 
-`config.json`, `tokenizer.json`, `environment.json`, `metrics.jsonl`, `log.txt`, `checkpoints/`, and
-when training ends `model.safetensors`, the mean of the last checkpoints. The command line adds
-`curve.svg`.
+`config.json`, `tokenizer.json`, `data.json` (the digests of the text), `environment.json`,
+`metrics.jsonl`, `log.txt`, `checkpoints/`, and when training ends `model.safetensors`, the mean of
+the last checkpoints. The command line adds `curve.svg`.
 """
 
 import json
@@ -21,11 +21,18 @@ from torch import Tensor
 from transformer_lib.config import RunConfig
 from transformer_lib.files import explain_full_disk, lock, replace_file
 from transformer_lib.training import checkpoint
-from transformer_lib.training.files import DamagedFile, read_tensors, tensors_to_bytes
+from transformer_lib.training.ending import why_over
+from transformer_lib.training.files import (
+    DamagedFile,
+    read_state,
+    read_tensors,
+    tensors_to_bytes,
+)
 
+DATA = "data.json"
 FILES = (
-    "config.json", "tokenizer.json", "environment.json", "metrics.jsonl", "log.txt", "curve.svg",
-    "checkpoints", checkpoint.MODEL,
+    "config.json", "tokenizer.json", DATA, "environment.json", "metrics.jsonl", "log.txt",
+    "curve.svg", "checkpoints", checkpoint.MODEL,
 )  # fmt: skip
 
 
@@ -93,6 +100,7 @@ class RunFolder:
         Raises:
             ValueError: another process trains here.
         """
+        self.require_own_weights()
         with open(self.path / ".lock", "w") as file:
             try:
                 lock(file)
@@ -154,14 +162,25 @@ class RunFolder:
         paths = paths or checkpoint.checkpoints(self.checkpoint_folder)
         if not paths:
             return read_tensors(self.weights_path)
+        paths = paths[-self.config.train.average :]
+        try:
+            return checkpoint.average(self._readable(paths, warn or self.log))
+        except ValueError:
+            if all(path.exists() for path in paths):
+                raise
+            return self.averaged_weights(warn)  # a training pruned one meanwhile: look again
+
+    def _readable(self, paths: list[Path], warn: Callable[[str], None]) -> list[Path]:
         readable = []
-        for path in paths[-self.config.train.average :]:
+        for path in paths:
             try:
                 read_tensors(path / checkpoint.MODEL)
                 readable.append(path)
             except DamagedFile as error:
-                (warn or self.log)(f"{error}; it is left out of the average")
-        return checkpoint.average(readable)
+                if not path.exists():
+                    raise
+                warn(f"{error}; it is left out of the average")
+        return readable
 
     @property
     def weights_path(self) -> Path:
@@ -171,6 +190,69 @@ class RunFolder:
     def write_weights(self) -> None:
         """Write the averaged weights to `model.safetensors`."""
         replace_file(self.weights_path, tensors_to_bytes(self.averaged_weights()))
+
+    def export(self, folder: str | Path, half: bool = False) -> "RunFolder":
+        """Write what translates, and nothing else: averaged weights, tokenizer and settings.
+
+        Args:
+            folder: made if it is not there; what was exported there before is replaced.
+            half: store the weights in half precision.
+
+        Raises:
+            ValueError: the folder is that of this run, whose own weights stay as they are.
+        """
+        folder = Path(folder)
+        if folder.resolve() == self.path.resolve():
+            raise ValueError(f"{folder} is the run itself; name another folder to export it to")
+        tensors = self.averaged_weights()
+        if half:
+            tensors = {
+                name: tensor.half() if tensor.is_floating_point() else tensor
+                for name, tensor in tensors.items()
+            }
+        folder.mkdir(parents=True, exist_ok=True)
+        exported = RunFolder(folder, self.config)
+        replace_file(exported.weights_path, tensors_to_bytes(tensors))
+        for file in (self.tokenizer_path, self.path / DATA):
+            if file.exists():
+                replace_file(folder / file.name, file.read_bytes())
+        replace_file(folder / "config.json", to_json(self.config.to_dict()))
+        return exported
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there are weights that some training made."""
+        return self.weights_path.exists() or bool(checkpoint.checkpoints(self.checkpoint_folder))
+
+    def is_finished(self) -> bool:
+        """Whether training came to its end, and was saved. Weights passed on are a whole run."""
+        saved = checkpoint.checkpoints(self.checkpoint_folder)
+        if not (saved and self.weights_path.exists()):
+            return self.weights_path.exists()
+        standing = read_state(saved[-1] / checkpoint.STATE)["standing"]
+        return bool(why_over(self.config.train, standing["step"], standing["waited"]))
+
+    def require_own_weights(self) -> None:
+        """Refuse to train where weights lie that this training did not make.
+
+        Raises:
+            ValueError: there are weights and no checkpoint to go on from.
+        """
+        if self.has_begun and not checkpoint.checkpoints(self.checkpoint_folder):
+            raise ValueError(
+                f"{self.path} holds trained weights without the checkpoints that made them, so "
+                "training cannot go on here and would replace them; name another folder to train "
+                f"anew, or move {self.weights_path.name} away"
+            )
+
+    def known_text(self) -> dict[str, str]:
+        """Return the digest of the text of each split, as noted; {} for a run of before."""
+        file = self.path / DATA
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+    def note_text(self, digests: dict[str, str]) -> None:
+        """Note the digest of the text of each split."""
+        replace_file(self.path / DATA, to_json(digests))
 
 
 def is_foreign(entry: Path) -> bool:

@@ -1,6 +1,5 @@
 """What a run is and how it went, in a few lines: read from its folder alone."""
 
-import json
 from typing import Any
 
 from transformer_lib.config import AnyModelConfig, ModelConfig
@@ -69,7 +68,7 @@ def describe_progress(run: RunFolder, metrics: list[dict[str, Any]]) -> dict[str
 def describe_environment(run: RunFolder) -> str:
     """Return versions and hardware, as they were noted."""
     try:
-        values = json.loads((run.path / "environment.json").read_text(encoding="utf-8"))
+        values = run.environment()
     except (OSError, ValueError):
         return ""
     return ", ".join(f"{name} {value}" for name, value in values.items())
