@@ -4,8 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from transformer_lib.config import require_positive, require_rate
-from transformer_lib.layers.dropout import drop
-from transformer_lib.layers.linear import Linear
+from transformer_lib.layers.fast import Linear, drop
 
 
 class FeedForward(nn.Module):

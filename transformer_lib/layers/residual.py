@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from transformer_lib.config import require_rate
-from transformer_lib.layers.dropout import add_dropped
+from transformer_lib.layers.fast import add_dropped
 from transformer_lib.layers.normalization import make_norm
 
 

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from transformer_lib.config import PAD, ConvS2SConfig
 from transformer_lib.layers.attention import masked_softmax
-from transformer_lib.layers.dropout import drop
 from transformer_lib.layers.embedding import OutputProjection, ScaledEmbedding
+from transformer_lib.layers.fast import drop
 from transformer_lib.layers.masks import AttentionMask, padding_mask
 from transformer_lib.layers.positional import LearnedPositions
 from transformer_lib.models.seq2seq import Returns, Seq2SeqOutput, check_tokens, pick

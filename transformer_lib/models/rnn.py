@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from transformer_lib.config import PAD, RNNConfig
 from transformer_lib.layers.attention import AdditiveAttention
-from transformer_lib.layers.dropout import drop
 from transformer_lib.layers.embedding import OutputProjection, ScaledEmbedding
+from transformer_lib.layers.fast import drop
 from transformer_lib.layers.masks import padding_mask
 from transformer_lib.models.seq2seq import Returns, Seq2SeqOutput, check_tokens, pick
 

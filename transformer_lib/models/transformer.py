@@ -7,8 +7,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from transformer_lib.config import PAD, ModelConfig
-from transformer_lib.layers.dropout import drop
 from transformer_lib.layers.embedding import OutputProjection, ScaledEmbedding
+from transformer_lib.layers.fast import drop
 from transformer_lib.layers.masks import causal_mask, padding_mask
 from transformer_lib.layers.multihead import KVCache
 from transformer_lib.layers.positional import LearnedPositions, NoPositions, SinusoidalPositions
