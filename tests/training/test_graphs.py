@@ -9,8 +9,9 @@ from tiny_run import adder, configuration, pairs, stream, tiny_model, train_tiny
 from transformer_lib import recipe
 from transformer_lib.config import ModelConfig, RNNConfig
 from transformer_lib.data.resident import ResidentBatches
-from transformer_lib.training import graphs, update
+from transformer_lib.training import update
 from transformer_lib.training.distributed import World
+from transformer_lib.training.fast import graphs
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 MODELS = (

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int32, Int64
 
 from transformer_lib.config import EOS, PAD
-from transformer_lib.data.corpus import ParallelText
+from transformer_lib.data.parallel_text import ParallelText
 from transformer_lib.data.tokenizer import Tokenizer
 
 Ids = Sequence[int] | np.ndarray

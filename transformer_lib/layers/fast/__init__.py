@@ -1,10 +1,10 @@
 """What layers do for speed alone. Each part computes what its plain form does, and tests hold it.
 
-Here                         plain form                    what it gains
-linear.Linear                torch.nn.Linear               few kinds of products to prepare (CPU, bf16)
-dropout.drop                 layers.dropout.drop           a quarter of the random numbers (CPU)
-dropout.add_dropped          x + drop(output)              one pass over the memory, not three (CPU)
-attention.fused_attention    scaled_dot_product_attention  the weights are never stored
+Here                       Plain form                    What it gains
+linear.Linear              torch.nn.Linear               few kinds of products (CPU, bfloat16)
+dropout.drop               layers.dropout.drop           a quarter of the random numbers (CPU)
+dropout.add_dropped        x + drop(output)              one pass over the memory, not three (CPU)
+attention.fused_attention  scaled_dot_product_attention  the weights are never stored
 
 A reader of the book can go past it.
 """
