@@ -211,7 +211,8 @@ class TrainConfig(Settings):
     """How to train (section 5). The defaults are the paper's, but for the number of steps."""
 
     steps: int = 1_000
-    warmup: int = 4_000
+    schedule: Literal["paper", "constant"] = "paper"  # after the warm-up: down, or level
+    warmup: int = 4_000  # updates; 1: none
     peak_lr: float | None = None  # None: d_model^-0.5 sets the height (eq. 3)
     cooldown: float = 0.0  # the share of the steps that brings the rate to 0; not in the paper
     adam_beta1: float = 0.9
@@ -239,6 +240,8 @@ class TrainConfig(Settings):
         require_rate(label_smoothing=self.label_smoothing)
         if self.peak_lr is not None and not self.peak_lr > 0:
             raise ValueError(f"peak_lr is {self.peak_lr}; it must be above 0, for example 0.005")
+        if self.schedule == "constant" and self.peak_lr is None:
+            raise ValueError("schedule=constant needs its rate: set peak_lr, for example 0.001")
         if not 0.0 <= self.cooldown <= 1.0:
             raise ValueError(
                 f"cooldown is {self.cooldown}; it is a share of the steps, from 0 to 1"
