@@ -212,7 +212,7 @@ class TrainConfig(Settings):
 
     steps: int = 1_000
     schedule: Literal["paper", "constant"] = "paper"  # after the warm-up: down, or level
-    warmup: int = 4_000  # updates; 1: none
+    warmup: int = 4_000  # updates; with a constant rate, 1 is none
     peak_lr: float | None = None  # None: d_model^-0.5 sets the height (eq. 3)
     cooldown: float = 0.0  # the share of the steps that brings the rate to 0; not in the paper
     adam_beta1: float = 0.9

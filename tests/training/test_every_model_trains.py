@@ -1,4 +1,4 @@
-"""Every family, with every pair of options, in both precisions, makes a few updates and validates."""
+"""Every family, with every pair of options, in both precisions, updates and validates."""
 
 import dataclasses
 from itertools import product
