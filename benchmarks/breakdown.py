@@ -30,6 +30,7 @@ from transformer_lib.models import build_model
 from transformer_lib.recipe import Prepared, prepare
 from transformer_lib.training import update
 from transformer_lib.training.distributed import World
+from transformer_lib.training.fast import memory
 from transformer_lib.training.schedule import schedule
 from transformer_lib.workbench.cost import matrix_rate, training_flops
 
@@ -63,8 +64,8 @@ def updates(data: Prepared, precision: str, batches: Batches) -> Callable[[], in
     """Return a function that makes an update and returns its number of target tokens."""
     config = data.run.config
     how = config.train.updated(precision=precision)
-    update.keep_freed_memory()
-    update.keep_few_kernels()
+    memory.keep_freed_memory()
+    memory.keep_few_kernels()
     torch.manual_seed(how.seed)
     model, world = build_model(config.model).train(), World()
     optimizer, rate = update.adam(model, how), schedule(how, config.model.d_model)(1)

@@ -196,7 +196,7 @@ def test_a_training_goes_on_from_its_luggage_as_if_it_had_not_stopped(tmp_path, 
 
 def test_the_mean_in_training_is_that_of_the_checkpoints_once_they_are_written(tmp_path):
     config = settings_of("multi30k", GRAMMAR, PLAIN)
-    train_run(config.with_setting("train.average=3"), tmp_path, quiet=True)
+    train_run(config.with_settings("train.average=3"), tmp_path, quiet=True)
     paths = checkpoint.checkpoints(tmp_path / "checkpoints")
     assert [checkpoint.step_of(path) for path in paths] == [2, 4, 6]
     model = build_model(config.model)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from tiny_translator import tiny_run
 
@@ -115,17 +116,23 @@ def test_a_single_string_is_refused(translator, unchecked_shapes):
         translator.translate("The dog")
 
 
-def test_a_model_in_training_keeps_its_weights_where_its_optimizer_knows_them(translator):
-    """Fused Adam goes through weights and moments in the order in which they are stored."""
-    model = build_model(translator.config.model)
-    before = [(weight.data_ptr(), weight.stride()) for weight in model.parameters()]
-    Translator(model, translator.tokenizer, translator.config)
-    assert [(weight.data_ptr(), weight.stride()) for weight in model.parameters()] == before
+def test_a_loaded_model_is_an_ordinary_one(translator, tmp_path):
+    """It can be saved, flattened and trained, before a search and after it."""
+    translator.translate(["The dog sleeps.", "The man waits."])
+    model = translator.model
+    assert all(parameter.is_contiguous() for parameter in model.parameters())
+    safetensors.torch.save_model(model, tmp_path / "model.safetensors")
+    flat = torch.nn.utils.parameters_to_vector(model.parameters())
+    assert len(flat) == sum(parameter.numel() for parameter in model.parameters())
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=1)
+    src, tgt = torch.tensor([[5, 2]]), torch.tensor([[1, 6]])
+    model(src, tgt).square().mean().backward()
+    optimizer.step(lambda: model(src, tgt).square().mean())
 
 
 def test_learned_positions_leave_room_for_the_output(translator):
-    model = translator.config.model.updated(positions="learned", max_length=80)
-    translator.config = module.RunConfig(model, translator.config.data)
+    config = translator.config.model.updated(positions="learned", max_length=80)
+    translator.model = build_model(config)
     assert translator.most_tokens == 30  # 80 places less the 50 that an output may be longer
 
 

@@ -128,7 +128,8 @@ class TrainConfig(Settings):
     """How to train (section 5). The defaults are the paper's, but for the number of steps."""
 
     steps: int = size(1_000, may_change=True)
-    warmup: int = size(4_000)
+    schedule: Literal["paper", "constant"] = "paper"  # after the warm-up: down, or level
+    warmup: int = size(4_000)  # updates; with a constant rate, 1 is none
     peak_lr: float | None = above_zero(None)  # None: d_model^-0.5 sets the height (eq. 3)
     cooldown: float = share(0.0)  # the last part of the steps, in which the rate falls to 0; ours
     adam_beta1: float = rate(0.9)
@@ -146,6 +147,11 @@ class TrainConfig(Settings):
     average: int = size(5)  # the mean of so many last checkpoints is what translates (6.1)
     patience: int = not_negative(0, may_change=True)  # evaluations without a better one; 0: any
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.schedule == "constant" and self.peak_lr is None:
+            raise ValueError("schedule=constant needs its rate: set peak_lr, for example 0.001")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from transformer_lib.config import ModelConfig, RunConfig
+from transformer_lib.config import RunConfig
 from transformer_lib.data.base_corpus import TrainingText
 from transformer_lib.data.batching import Batches, evaluation_batches, padding_share
 from transformer_lib.data.corpus import load_corpus
@@ -176,7 +176,7 @@ def train_run(
     torch.manual_seed(config.train.seed)
     model = build_model(config.model)
     progress.say(f"{sum(p.numel() for p in model.parameters()):,} parameters on {world.device}")
-    batches = training_batches(config, pairs, world)
+    batches = training_batches(config, pairs, world, model.pads_matter)
     if isinstance(batches, ResidentBatches):
         progress.say(f"the pairs lie on {world.device}; {batches.padding_share():.1%} of each "
                      "batch is padding")  # fmt: skip
@@ -197,16 +197,16 @@ def train_run(
     return outcome
 
 
-def training_batches(config: RunConfig, pairs: EncodedPairs, world: World) -> Batches:
+def training_batches(
+    config: RunConfig, pairs: EncodedPairs, world: World, pads_matter: bool
+) -> Batches:
     """Return this process's share of the training batches; on CUDA they are resident.
 
-    Not with a batch norm, whose statistics depend on the padding, nor with models that are no
-    Transformer and may read lengths on the host.
+    Not where the model's `pads_matter`: resident batches have more padding, in rows of their own.
     """
     data = config.data
-    plain_norm = isinstance(config.model, ModelConfig) and config.model.norm == "layer"
     where = (data.batch_tokens, data.seed, world.rank, world.size)
-    if world.device.type == "cuda" and plain_norm:
+    if world.device.type == "cuda" and not pads_matter:
         return ResidentBatches(pairs, *where, world.device)
     return Batches(pairs, *where)
 

@@ -13,6 +13,8 @@ from benchmarks.training import Watch
 from transformer_lib.config import BOS, EOS, PAD, ModelConfig
 from transformer_lib.data.batching import Batches, pad
 from transformer_lib.layers.positional import sinusoidal_positions
+from transformer_lib.models.torch_weights import to_torch
+from transformer_lib.models.transformer import Transformer
 from transformer_lib.recipe import Prepared
 
 LONGEST = 1000
@@ -114,45 +116,13 @@ def train_bucketed(data: Prepared, watch: Watch) -> None:
     train(data, bucketed_batches(data), watch)
 
 
-def with_our_weights(model: ModelConfig, ours: dict[str, Tensor]) -> TutorialTransformer:
-    """Return a model that computes what ours computes; ours is post-norm.
-
-    nn.Transformer ends each stack with one more norm. Ours does not, so it is taken away.
-    """
-    peer = TutorialTransformer(model).eval()
-    peer.transformer.encoder.norm = peer.transformer.decoder.norm = None
-    state = {"embedding.weight": ours["src_embedding.weight"], "positions": peer.positions}
-    for stack, n_layers in (
-        ("encoder", model.n_encoder_layers),
-        ("decoder", model.n_decoder_layers),
-    ):
-        for layer in range(n_layers):
-            theirs, mine = f"transformer.{stack}.layers.{layer}", f"{stack}.layers.{layer}"
-            state |= attention(ours, f"{mine}.self_attention", f"{theirs}.self_attn")
-            if stack == "decoder":
-                state |= attention(ours, f"{mine}.cross_attention", f"{theirs}.multihead_attn")
-            for number in (1, 2):
-                for kind in ("weight", "bias"):
-                    w = ours[f"{mine}.feed_forward.w_{number}.{kind}"]
-                    state[f"{theirs}.linear{number}.{kind}"] = w
-            for number in range(3 if stack == "decoder" else 2):
-                norm = f"{mine}.residuals.{number}.norm"
-                state[f"{theirs}.norm{number + 1}.weight"] = ours[f"{norm}.gain"]
-                state[f"{theirs}.norm{number + 1}.bias"] = ours[f"{norm}.bias"]
-    peer.load_state_dict(state)
+def with_our_weights(config: ModelConfig, ours: dict[str, Tensor]) -> TutorialTransformer:
+    """Return a model that computes what ours computes; ours is post-norm."""
+    model, peer = Transformer(config), TutorialTransformer(config).eval()
+    model.eval().load_state_dict(ours, strict=False)  # a tied matrix may be there once
+    to_torch(model, peer.transformer)
+    peer.embedding.weight.data.copy_(model.src_embedding.weight)
     return peer
-
-
-def attention(ours: dict[str, Tensor], mine: str, theirs: str) -> dict[str, Tensor]:
-    """Return the weights of one attention; where ours has no bias, theirs is zero."""
-    packed = torch.cat([ours[f"{mine}.w_{x}.weight"] for x in "qkv"])
-    out = ours[f"{mine}.w_o.weight"]
-    return {
-        f"{theirs}.in_proj_weight": packed,
-        f"{theirs}.in_proj_bias": packed.new_zeros(len(packed)),
-        f"{theirs}.out_proj.weight": out,
-        f"{theirs}.out_proj.bias": out.new_zeros(len(out)),
-    }
 
 
 class Decoder:

@@ -13,13 +13,12 @@ from transformer_lib.config import BOS, EOS, PAD
 from transformer_lib.data import multi30k
 from transformer_lib.data.batching import (
     Batches,
-    EncodedPairs,
-    encode_pairs,
     evaluation_batches,
     pad,
     padding_share,
 )
 from transformer_lib.data.corpus import load_corpus
+from transformer_lib.data.pairs import EncodedPairs, encode_pairs
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.presets import PRESETS
 

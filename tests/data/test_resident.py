@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transformer_lib.config import BOS, EOS, PAD
-from transformer_lib.data.batching import Batches, EncodedPairs
+from transformer_lib.data.batching import Batches
+from transformer_lib.data.pairs import EncodedPairs
 from transformer_lib.data.resident import ResidentBatches, bucket
 
 LENGTHS = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=1, max_size=60)

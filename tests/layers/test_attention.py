@@ -14,12 +14,12 @@ from transformer_lib.evaluation.invariants import (
 )
 from transformer_lib.layers.attention import (
     AdditiveAttention,
-    fused_attention,
     masked_softmax,
     scaled_dot_product_attention,
-    windowed_attention,
 )
-from transformer_lib.layers.masks import causal_mask, window_mask
+from transformer_lib.layers.fast import fused_attention
+from transformer_lib.layers.masks import causal_mask, padding_mask, window_mask
+from transformer_lib.layers.window import windowed_attention
 
 EXACT = {"atol": 1e-10, "rtol": 0}
 size = st.integers(1, 5)
@@ -104,13 +104,10 @@ def test_a_window_equals_the_masked_form(length, half, causal, padding):
     real[1, ..., max(1, length - padding) :] = False
     window = 2 * half + 1
     output, weights = windowed_attention(query, key, value, window, causal, real)
-    band = window_mask(length, window, causal)
-    itself = torch.eye(length, dtype=torch.bool)  # a query in the padding sees itself
-    expected, _ = scaled_dot_product_attention(query, key, value, band & (real | itself))
+    seen = window_mask(length, window, causal) & real  # deep in the padding, nothing at all
+    expected, full = scaled_dot_product_attention(query, key, value, seen)
     torch.testing.assert_close(output, expected, **EXACT)
-    torch.testing.assert_close(
-        weights.sum(-1), torch.ones(2, 3, length, dtype=torch.float64), **EXACT
-    )
+    torch.testing.assert_close(weights.sum(-1), full.sum(-1), **EXACT)
 
 
 def test_a_window_never_makes_all_scores():
@@ -134,6 +131,50 @@ def test_additive_attention_equals_its_formula():
         expected = scores.exp() / scores.exp().sum()
         torch.testing.assert_close(weights[0, 0, t], expected, **EXACT)
         torch.testing.assert_close(output[0, t], expected @ key[0], **EXACT)
+
+
+# The ways to attend: from queries, keys, values of one length and a padding mask to the averages.
+WAYS = {
+    "readable": lambda q, k, v, mask: scaled_dot_product_attention(q, k, v, mask)[0],
+    "fused": fused_attention,
+    "windowed": lambda q, k, v, mask: windowed_attention(q, k, v, 3, mask=mask)[0],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("length", [3, 700])  # within and beyond the blocks of the fused kernel
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_a_query_that_may_attend_to_nothing_gets_zeros_and_gives_no_gradient(way, length, dtype):
+    tokens = torch.full((2, length), 5)
+    tokens[1] = 0  # all padding: nobody may look at it
+    inputs = [torch.randn(2, 2, length, 4, dtype=dtype, requires_grad=True) for _ in range(3)]
+    with torch.autograd.set_detect_anomaly(True):  # no NaN on the way either
+        output = WAYS[way](*inputs, padding_mask(tokens))
+        gradients = torch.autograd.grad(output.sum(), inputs)
+    for found in (output, *gradients):
+        assert found.isfinite().all()
+        assert not found[1].any()
+        assert found[0].any() or found is gradients[0] or found is gradients[1]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_gradients_are_right_where_a_query_may_attend_to_nothing(way):
+    mask = torch.tensor([[True, True, False, False], [False] * 4])[:, None, None]
+    inputs = [torch.randn(2, 1, 4, 3, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    assert torch.autograd.gradcheck(lambda *qkv: WAYS[way](*qkv, mask), inputs)
+
+
+def test_one_row_of_many_may_attend_to_nothing():
+    mask = causal_mask(3).clone()
+    mask[..., 1, :] = False
+    query, key, value = torch.randn(3, 1, 2, 3, 4, dtype=torch.float64)
+    output, weights = scaled_dot_product_attention(query, key, value, mask)
+    whole, usual = scaled_dot_product_attention(query, key, value, causal_mask(3))
+    assert not output[:, :, 1].any()
+    assert not weights[:, :, 1].any()
+    for row in (0, 2):
+        assert torch.equal(output[:, :, row], whole[:, :, row])
+        assert torch.equal(weights[:, :, row], usual[:, :, row])
 
 
 @given(length=st.integers(2, 6))

@@ -102,6 +102,29 @@ def test_a_window_equals_the_mask_in_every_head(causal):
     torch.testing.assert_close(got.weights, expected.weights, **EXACT)
 
 
+@pytest.mark.parametrize("window", [None, 3])
+@pytest.mark.parametrize("want", [False, True])
+def test_a_sentence_of_padding_alone_gets_zeros_and_gives_no_gradient(window, want):
+    attend = MultiHeadAttention(8, 2, window=window).double()
+    x = torch.randn(2, 5, 8, dtype=torch.float64, requires_grad=True)
+    mask = torch.tensor([True, False])[:, None, None, None].expand(2, 1, 1, 5)
+    found = attend(x, x, mask, need_weights=want)
+    assert not found.output[1].any()
+    assert found.output[0].all()
+    found.output.sum().backward()
+    assert not x.grad[1].any()
+    assert all(parameter.grad.isfinite().all() for parameter in attend.parameters())
+
+
+def test_a_window_over_a_cache_heeds_the_mask():
+    attend = MultiHeadAttention(8, 2, window=5, causal_window=True).double()
+    x, now = torch.randn(1, 4, 8).double(), torch.randn(1, 1, 8).double()
+    mask = torch.ones(1, 1, 1, 5, dtype=torch.bool)
+    mask[..., 3] = False  # the position just before
+    weights = attend(now, now, mask, attend(x, x).cache, need_weights=True).weights
+    assert (weights[0, 0, 0] > 0).tolist() == [False, False, True, False, True]
+
+
 def test_d_k_and_d_v_of_their_own():
     attend = MultiHeadAttention(d_model=6, n_heads=4, d_k=5, d_v=3)
     x = torch.randn(1, 2, 6)

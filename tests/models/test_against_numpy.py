@@ -1,10 +1,10 @@
-"""The Transformer against a second one, written from the paper's equations alone, in NumPy."""
+"""The Transformer against the page of NumPy, which is written from the paper's equations alone."""
 
 import pytest
 import torch
-from numpy_transformer import transformer
 
 from transformer_lib.config import ModelConfig
+from transformer_lib.models.numpy_transformer import numpy_transformer
 from transformer_lib.models.transformer import Transformer
 
 
@@ -23,7 +23,7 @@ def test_forward_pass_equals_numpys(order, widths, tied):
                 parameter.uniform_(-1, 1)
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     src, tgt = [5, 9, 16, 3, 2], [1, 4, 4, 11]
-    expected = transformer(weights, src, tgt, n_layers=2, n_heads=4, order=order)
+    expected = numpy_transformer(weights, src, tgt, n_layers=2, n_heads=4, order=order)
     # In a batch, behind padding, our model still gives each sentence what NumPy gives it alone.
     batch = torch.tensor([[*src, 0, 0], [7, 7, 7, 7, 7, 7, 2]]), torch.tensor([tgt, [1, 8, 8, 8]])
     got = model(*batch)[0].detach()

@@ -1,7 +1,7 @@
 """The Transformer and its parts against torch.nn's, weights copied, in float64.
 
 torch's fast path for encoders in eval mode returns other values in padded rows; real rows are
-compared. Torch's stacks get no final norm for post-norm, and one each for pre-norm.
+compared.
 """
 
 import pytest
@@ -10,6 +10,7 @@ from torch import nn
 
 from transformer_lib.config import ModelConfig
 from transformer_lib.layers.masks import causal_mask, padding_mask
+from transformer_lib.models.torch_weights import from_torch, to_torch
 from transformer_lib.models.transformer import Transformer
 
 EXACT = {"atol": 1e-10, "rtol": 0}
@@ -30,52 +31,10 @@ def ours(order):
     return model
 
 
-def copy_attention(theirs, attention):
-    packed = [attention.w_q.weight, attention.w_k.weight, attention.w_v.weight]
-    theirs.in_proj_weight.copy_(torch.cat(packed))
-    theirs.out_proj.weight.copy_(attention.w_o.weight)
-    theirs.in_proj_bias.zero_()
-    theirs.out_proj.bias.zero_()
-
-
-def copy_rest(theirs, layer):
-    theirs.linear1.load_state_dict(layer.feed_forward.w_1.state_dict())
-    theirs.linear2.load_state_dict(layer.feed_forward.w_2.state_dict())
-    for number, residual in enumerate(layer.residuals, start=1):
-        copy_norm(getattr(theirs, f"norm{number}"), residual.norm)
-
-
-def copy_norm(theirs, norm):
-    theirs.weight.copy_(norm.gain)
-    theirs.bias.copy_(norm.bias)
-
-
 def torchs(model):
     """torch's encoder and decoder with the model's weights."""
-    pre = model.config.norm_order == "pre"
-    shape = {"batch_first": True, "dropout": 0.0, "norm_first": pre, "dtype": torch.float64}
-    norms = [nn.LayerNorm(D_MODEL, dtype=torch.float64) if pre else None for _ in range(2)]
-    encoder = nn.TransformerEncoder(
-        nn.TransformerEncoderLayer(D_MODEL, N_HEADS, D_FF, **shape),
-        2,
-        norms[0],
-        enable_nested_tensor=False,
-    )
-    decoder = nn.TransformerDecoder(
-        nn.TransformerDecoderLayer(D_MODEL, N_HEADS, D_FF, **shape), 2, norms[1]
-    )
-    with torch.no_grad():
-        for theirs, layer in zip(encoder.layers, model.encoder.layers, strict=True):
-            copy_attention(theirs.self_attn, layer.self_attention)
-            copy_rest(theirs, layer)
-        for theirs, layer in zip(decoder.layers, model.decoder.layers, strict=True):
-            copy_attention(theirs.self_attn, layer.self_attention)
-            copy_attention(theirs.multihead_attn, layer.cross_attention)
-            copy_rest(theirs, layer)
-        if pre:
-            copy_norm(norms[0], model.encoder.final_norm)
-            copy_norm(norms[1], model.decoder.final_norm)
-    return encoder, decoder
+    theirs = to_torch(model)
+    return theirs.encoder, theirs.decoder
 
 
 @pytest.fixture
@@ -152,3 +111,45 @@ def test_masks_of_torch_mean_the_opposite(tokens):
     """The tests above would pass with both polarities swapped; this one would not."""
     src, _ = tokens
     assert padding_mask(src)[1, 0, 0].tolist() == [True] * 4 + [False] * 2
+
+
+@pytest.mark.parametrize("order", ["post", "pre"])
+def test_weights_go_to_torch_and_come_back(order):
+    model, other = ours(order), ours(order)
+    from_torch(to_torch(model), other)
+    for name, tensor in model.encoder.state_dict().items():
+        assert torch.equal(other.encoder.state_dict()[name], tensor)
+    for name, tensor in model.decoder.state_dict().items():
+        assert torch.equal(other.decoder.state_dict()[name], tensor)
+    assert not torch.equal(other.output.weight, model.output.weight)  # torch's has no embeddings
+
+
+def test_a_transformer_made_elsewhere_is_filled_and_read(tokens):
+    """One of torch's own making, with its default final norms and a life of its own."""
+    model = ours("post").eval()
+    theirs = nn.Transformer(
+        D_MODEL, N_HEADS, 2, 2, D_FF, dropout=0.0, batch_first=True, dtype=torch.float64
+    ).eval()
+    with pytest.raises(ValueError, match="one more norm"):
+        from_torch(theirs, model)
+    assert to_torch(model, theirs) is theirs
+    src, tgt = tokens
+    _, hidden = torch_hidden(theirs.encoder, theirs.decoder, model, src, tgt)
+    torch.testing.assert_close(model(src, tgt, "hidden"), hidden, **EXACT)
+    theirs.encoder.layers[0].self_attn.in_proj_bias.data.fill_(0.1)
+    with pytest.raises(ValueError, match="biases that are not 0"):
+        from_torch(theirs, model)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"norm": "batch"}, "has norm layer; this model has batch"),
+        ({"window": 3}, "has window None; this model has 3"),
+        ({"d_v": 3}, "has d_v 4; this model has 3"),
+    ],
+)
+def test_what_torchs_cannot_be_is_refused(settings, message):
+    config = ours("post").config.updated(**settings)
+    with pytest.raises(ValueError, match=message):
+        to_torch(Transformer(config))

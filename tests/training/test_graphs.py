@@ -9,8 +9,10 @@ from tiny_run import adder, configuration, pairs, stream, tiny_model, train_tiny
 from transformer_lib import recipe
 from transformer_lib.config import ModelConfig, RNNConfig
 from transformer_lib.data.resident import ResidentBatches
-from transformer_lib.training import graphs, update
+from transformer_lib.models import build_model
+from transformer_lib.training import update
 from transformer_lib.training.distributed import World
+from transformer_lib.training.fast import graphs
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 MODELS = (
@@ -138,7 +140,10 @@ def test_a_transformer_on_cuda_reads_resident_batches(model, device, expected, m
     on_the_host = ResidentBatches(pairs(9, seed=0), 64, seed=1)
     monkeypatch.setattr(recipe, "ResidentBatches", lambda *where: on_the_host)
     config = dataclasses.replace(configuration(), model=model)
-    batches = recipe.training_batches(config, pairs(9, seed=0), World(device=torch.device(device)))
+    with torch.device("meta"):
+        pads_matter = build_model(model).pads_matter
+    world = World(device=torch.device(device))
+    batches = recipe.training_batches(config, pairs(9, seed=0), world, pads_matter)
     assert (batches is on_the_host) is expected
 
 

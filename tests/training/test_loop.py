@@ -273,11 +273,3 @@ def test_quiet_is_quiet_but_warns(tmp_path):
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
-
-
-def test_few_kernels_are_kept_unless_the_user_says_how_many(monkeypatch):
-    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)
-    monkeypatch.setenv("LRU_CACHE_CAPACITY", "500")
-    update.keep_few_kernels()
-    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "128"
-    assert os.environ["LRU_CACHE_CAPACITY"] == "500"

@@ -6,7 +6,13 @@ from itertools import pairwise
 import pytest
 
 from transformer_lib.config import TrainConfig
-from transformer_lib.training.schedule import cool_down, noam, schedule, warmup_to_peak
+from transformer_lib.training.schedule import (
+    constant,
+    cool_down,
+    noam,
+    schedule,
+    warmup_to_peak,
+)
 
 
 @pytest.mark.parametrize("step", [1, 2, 3_999, 4_000, 4_001, 100_000])
@@ -33,7 +39,23 @@ def test_a_named_peak_is_the_same_curve_at_another_height():
     assert warmup_to_peak(200, 5e-3, 200) == 5e-3
 
 
-def test_the_settings_choose_between_the_two():
+def test_a_constant_rate_is_one_number_without_a_warm_up():
+    assert {constant(step, 0.1, 1) for step in range(1, 1000)} == {0.1}
+    assert warmup_to_peak(100, 0.1, 1) == pytest.approx(0.01)  # the paper's falls all the same
+    assert [constant(step, 0.1, 4) for step in (1, 2, 4, 5, 99)] == pytest.approx(
+        [0.025, 0.05, 0.1, 0.1, 0.1]
+    )
+
+
+def test_a_constant_rate_has_to_be_named():
+    with pytest.raises(ValueError, match="set peak_lr"):
+        TrainConfig(schedule="constant")
+
+
+def test_the_settings_choose_the_curve():
+    level = TrainConfig(schedule="constant", warmup=10, peak_lr=0.1)
+    assert schedule(level, 64)(7) == constant(7, 0.1, 10)
+    assert schedule(level, 64)(70) == 0.1
     assert schedule(TrainConfig(warmup=10), 64)(7) == noam(7, 64, 10)
     assert schedule(TrainConfig(warmup=10, peak_lr=0.1), 64)(7) == warmup_to_peak(7, 0.1, 10)
 
@@ -61,5 +83,6 @@ def test_a_cool_down_longer_than_the_training_is_refused(cooldown):
 def test_step_zero_is_refused():
     with pytest.raises(ValueError, match="step 0, warmup 10"):
         noam(0, 64, 10)
-    with pytest.raises(ValueError, match="the first update is step 1"):
-        warmup_to_peak(0, 0.1, 10)
+    for curve in (warmup_to_peak, constant):
+        with pytest.raises(ValueError, match="the first update is step 1"):
+            curve(0, 0.1, 10)

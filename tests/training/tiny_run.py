@@ -18,9 +18,8 @@ from transformer_lib.config import EOS, DataConfig, ModelConfig, RunConfig, Trai
 from transformer_lib.data.batching import Batch, Batches, evaluation_batches
 from transformer_lib.data.pairs import EncodedPairs
 from transformer_lib.models import build_model
-from transformer_lib.training import update
 from transformer_lib.training.distributed import World
-from transformer_lib.training.loop import Outcome, train
+from transformer_lib.training.loop import Outcome, gradient_adder, train
 from transformer_lib.training.run import RunFolder
 
 # For a process of its own: this library, installed or not, and one thread.
@@ -66,7 +65,7 @@ def valid(rank: int = 0, size: int = 1) -> list[Batch]:
 
 def adder(model: nn.Module, config: RunConfig) -> partial:
     """Return what adds the gradient of a micro-batch, as the loop has it."""
-    return partial(update.add_gradient, model, model, config.train, torch.device("cpu"))
+    return gradient_adder(model, model, config.train, torch.device("cpu"))
 
 
 def train_tiny(

@@ -28,7 +28,7 @@ TOY = Experiment(
     __file__,
     __doc__,
     run,
-    jobs=grid(VARIANTS, seeds=(1, 2), minutes=3),
+    jobs=grid(VARIANTS, seeds=(1, 2), minutes=3.0),
     settings={"steps": 10},
     fixed={"optimizer": "Adam"},
     quick={"steps": 0, "width": 7},
@@ -95,8 +95,8 @@ def test_a_changed_setting_is_not_mixed_with_what_is_recorded(main):
     before = main()
     with pytest.raises(ValueError, match=r"4 jobs of other settings.*steps 10, now 11.*--redo"):
         main("--set", "steps=11")
+    changed = VARIANTS | {"wide": {"width": 300}}
     with pytest.raises(ValueError, match=r"2 jobs of other settings.*wide.*width 200, now 300"):
-        changed = VARIANTS | {"wide": {"width": 300}}
         main(experiment=Experiment(__file__, "x", run, grid(changed, (1, 2)), TOY.settings,
                                    TOY.fixed))  # fmt: skip
     assert DONE == []

@@ -9,17 +9,7 @@ from jaxtyping import Int, Int64
 from torch import Tensor
 
 from transformer_lib.config import BOS, PAD
-from transformer_lib.data.pairs import EncodedPairs, encode_pairs
-
-__all__ = [
-    "Batch",
-    "Batches",
-    "EncodedPairs",
-    "encode_pairs",
-    "evaluation_batches",
-    "pad",
-    "padding_share",
-]
+from transformer_lib.data.pairs import EncodedPairs
 
 Rows = Int64[np.ndarray, " _"]  # numbers of pairs
 POOL = 100_000  # so many pairs are sorted by length together; less than that is one pool

@@ -14,12 +14,12 @@ from jaxtyping import Int
 from torch import Tensor
 
 from transformer_lib.config import BOS, EOS
+from transformer_lib.decoding.fast import most_probable
 from transformer_lib.decoding.hypothesis import (
     Hypothesis,
     check_search,
     length_divisor,
     length_limit,
-    most_probable,
     next_log_probs,
     no_output,
 )

@@ -9,9 +9,6 @@ from torch import Tensor
 from transformer_lib.config import BOS, EOS, PAD
 from transformer_lib.models.seq2seq import Seq2Seq, check_tokens
 
-GROUP = 10  # tokens, in `most_probable`
-WORTHWHILE = 60_000  # log-probabilities: six rows of 10,000, fifteen of 4,000
-
 
 class Hypothesis(NamedTuple):
     """One output. `tokens` has no BOS; it ends in EOS exactly if it is finished.
@@ -96,27 +93,3 @@ def next_log_probs(logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
     for never in (PAD, BOS):
         log_probs[:, never] = -torch.inf
     return log_probs
-
-
-def most_probable(
-    log_probs: Float[Tensor, "B V"], count: int
-) -> tuple[Float[Tensor, "B K"], Int[Tensor, "B K"]]:
-    """Return the `count` largest of each row and where they stand, the largest first.
-
-    They lie in the groups with the largest maxima, as many groups as are wanted. On a CPU a maximum
-    is found much faster than the largest few, so `topk` is left with these groups alone. For a
-    single sentence that is not worth the preparation.
-    """
-    if count == 1:
-        return log_probs.max(dim=-1, keepdim=True)  # among equals the same as greedy search
-    n_rows, n = log_probs.shape
-    n_groups = n // GROUP
-    if n_groups <= count or log_probs.numel() < WORTHWHILE:
-        return log_probs.topk(min(count, n))
-    grouped = n_groups * GROUP  # group g: g, g + n_groups, g + 2 n_groups, ...
-    groups = log_probs[:, :grouped].unflatten(1, (GROUP, n_groups)).amax(dim=1).topk(count).indices
-    members = torch.arange(0, grouped, n_groups, device=log_probs.device)
-    others = torch.arange(grouped, n, device=log_probs.device).expand(n_rows, -1)
-    candidates = torch.cat([(groups[:, None] + members[:, None]).flatten(1), others], dim=1)
-    best, found = log_probs.gather(1, candidates).topk(count)
-    return best, candidates.gather(1, found)

@@ -33,21 +33,15 @@ class ScaledEmbedding(nn.Module):
 class OutputProjection(nn.Module):
     """Logits: the dot product of a hidden state with every token's vector.
 
-    Args:
-        vocab_size: number of tokens.
-        d_model: width of the hidden state.
-        tied_to: use this embedding's matrix instead of one of its own.
+    The paper lets it share the embedding's matrix: set `output.weight = embedding.weight`.
 
     Raises:
         ValueError: a size is below 1.
     """
 
-    def __init__(
-        self, vocab_size: int, d_model: int, tied_to: ScaledEmbedding | None = None
-    ) -> None:
+    def __init__(self, vocab_size: int, d_model: int) -> None:
         super().__init__()
-        own = tied_to is None
-        self.weight = ScaledEmbedding(vocab_size, d_model).weight if own else tied_to.weight
+        self.weight = ScaledEmbedding(vocab_size, d_model).weight
 
     def forward(self, hidden: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
         """Project onto the vocabulary; softmax is the caller's."""

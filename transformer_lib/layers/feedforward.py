@@ -3,8 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from transformer_lib.layers.dropout import drop
-from transformer_lib.layers.linear import Linear
+from transformer_lib.layers.fast import Linear, drop
 from transformer_lib.settings import require_positive, require_rate
 
 

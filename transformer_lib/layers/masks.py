@@ -73,7 +73,7 @@ def check_mask_shape(mask: Tensor, scores_shape: tuple[int, int, int, int]) -> N
 
 
 def check_mask_rows(mask: Bool[Tensor, "B H T S"]) -> None:
-    """Refuse a mask in which some query may attend to nothing: its softmax would be 0/0.
+    """Refuse a mask in which some query may attend to nothing: it would get zeros.
 
     Layers never call it, as it reads values; call it once, where a mask of your own is made.
 

@@ -3,17 +3,14 @@
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from transformer_lib.layers.attention import (
-    fused_attention,
-    scaled_dot_product_attention,
-    windowed_attention,
-)
-from transformer_lib.layers.linear import Linear
+from transformer_lib.layers.attention import scaled_dot_product_attention
+from transformer_lib.layers.fast import Linear, fused_attention
 from transformer_lib.layers.masks import AttentionMask, check_window
+from transformer_lib.layers.window import spread, windowed_attention
 from transformer_lib.settings import require_positive, require_rate
 
 
@@ -87,7 +84,7 @@ class MultiHeadAttention(nn.Module):
         self,
         query: Float[Tensor, "B T D"],
         memory: Float[Tensor, "B S D"] | None,
-        mask: AttentionMask | None = None,
+        mask: Bool[Tensor, "#B #H #T P"] | None = None,
         cache: KVCache | None = None,
         need_weights: bool = False,
     ) -> AttentionOutput:
@@ -95,10 +92,7 @@ class MultiHeadAttention(nn.Module):
 
         Self-attention passes the same tensor twice. Step-by-step generation passes the newest
         position twice and the cache of the earlier ones. Attention to a source that was projected
-        before passes its cache and no memory.
-
-        Raises:
-            ValueError: neither memory nor cache is given, or the mask does not fit.
+        before passes its cache and no memory. The mask covers cache and memory.
         """
         queries, keys_values = self.split_heads(self.w_q(query)), self.extend(cache, memory)
         output, weights = self.attend(queries, keys_values, mask, need_weights)
@@ -129,7 +123,7 @@ class MultiHeadAttention(nn.Module):
         mask: AttentionMask | None,
         need_weights: bool,
     ) -> tuple[Float[Tensor, "B H T Dv"], Float[Tensor, "B H T S"] | None]:
-        """Attend in every head; torch's fused kernel serves when nobody wants the weights."""
+        """Attend in every head; a fused kernel serves when nobody wants the weights."""
         dropout = self.dropout if self.training else 0.0
         key, value = keys_values
         if self.window is not None:
@@ -155,7 +149,8 @@ class MultiHeadAttention(nn.Module):
         if n_queries == 1 and n_keys > 1:
             near = n_keys - min(n_keys, self.window // 2 + 1)
             recent = KVCache(*(t[:, :, near:] for t in keys_values))
-            output, weights = scaled_dot_product_attention(query, *recent, None, dropout)
+            mask = None if mask is None else mask[..., near:]
+            output, weights = scaled_dot_product_attention(query, *recent, mask, dropout)
             return output, F.pad(weights, (near, 0)) if need_weights else None
         if n_queries != n_keys:
             raise ValueError(
@@ -178,12 +173,3 @@ def append(cache: KVCache | None, new: KVCache) -> KVCache:
     if cache is None:
         return new
     return KVCache(*(torch.cat(pair, dim=2) for pair in zip(cache, new, strict=True)))
-
-
-def spread(weights: Float[Tensor, "B H T R"], past: int) -> Float[Tensor, "B H T T"]:
-    """Write weights over windows, which begin `past` before the query, as a full matrix."""
-    length, size = weights.shape[2:]
-    full = weights.new_zeros(*weights.shape[:3], length + size - 1)
-    start = torch.arange(length, device=weights.device)[:, None]
-    columns = (start + torch.arange(size, device=weights.device)).expand_as(weights)
-    return full.scatter(-1, columns, weights)[..., past : past + length]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from transformer_lib.layers.dropout import add_dropped
+from transformer_lib.layers.fast import add_dropped
 from transformer_lib.layers.normalization import make_norm
 from transformer_lib.settings import require_rate
 

@@ -14,11 +14,10 @@ from torch.nn import functional as F
 
 from transformer_lib.config import PAD, ConvS2SConfig
 from transformer_lib.layers.attention import masked_softmax
-from transformer_lib.layers.dropout import drop
-from transformer_lib.layers.embedding import OutputProjection, ScaledEmbedding
-from transformer_lib.layers.masks import AttentionMask, padding_mask
+from transformer_lib.layers.masks import AttentionMask
 from transformer_lib.layers.positional import LearnedPositions
-from transformer_lib.models.seq2seq import Returns, Seq2SeqOutput, check_tokens, pick
+from transformer_lib.models.base import Seq2SeqModel
+from transformer_lib.models.seq2seq import check_tokens, pick
 
 HALF = math.sqrt(0.5)  # a sum of two terms of equal variance, times this, keeps the variance
 
@@ -78,7 +77,7 @@ class ConvDecoderLayer(nn.Module):
         return (hidden + x) * HALF, weights
 
 
-class ConvSeq2Seq(nn.Module):
+class ConvSeq2Seq(Seq2SeqModel):
     """A `Seq2Seq` model made of convolutions, with learned positions and attention in every layer.
 
     Raises:
@@ -86,16 +85,11 @@ class ConvSeq2Seq(nn.Module):
     """
 
     def __init__(self, config: ConvS2SConfig) -> None:
-        super().__init__()
-        self.config, self.vocab_size = config, config.vocab_size
+        super().__init__(config)
         d_model, size = config.d_model, config.kernel_size
         if size % 2 == 0:
             raise ValueError(f"kernel_size = {size} is even; make it odd, so that it has a centre")
-        self.src_embedding = ScaledEmbedding(config.vocab_size, d_model)
-        self.tgt_embedding = ScaledEmbedding(config.vocab_size, d_model)
-        self.output = OutputProjection(config.vocab_size, d_model)
-        if config.tie_embeddings:
-            self.tgt_embedding.weight = self.output.weight = self.src_embedding.weight
+        self.longest = config.max_length
         self.src_positions = LearnedPositions(config.max_length, d_model)
         self.tgt_positions = LearnedPositions(config.max_length, d_model)
         self.encoder_layers = nn.ModuleList(
@@ -105,26 +99,10 @@ class ConvSeq2Seq(nn.Module):
             ConvDecoderLayer(d_model, size) for _ in range(config.n_decoder_layers)
         )
 
-    def drop(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
-        """Drop out entries in training."""
-        return drop(x, self.config.dropout, self.training)
-
-    def encode(self, src: Int[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
-        """Read the source: one vector for each of its tokens.
-
-        Raises:
-            ValueError: the tokens are no batch of sentences, or more than positions are learned.
-        """
-        return self.read(src)[0]
-
-    def read(
+    def read_source(
         self, src: Int[Tensor, "B S"]
     ) -> tuple[Float[Tensor, "B S D"], Float[Tensor, "B S D"]]:
-        """Return the encoder's vectors (keys), and their mean with the embeddings (values).
-
-        Raises:
-            ValueError: the tokens are no batch of sentences, or more than positions are learned.
-        """
+        """Return the encoder's vectors (keys), and their mean with the embeddings (values)."""
         check_tokens("src", src, self.vocab_size)
         embedded = self.drop(self.src_positions(self.src_embedding(src)))
         real = src.ne(PAD)[..., None]
@@ -135,24 +113,16 @@ class ConvSeq2Seq(nn.Module):
         return x, (x + embedded) * HALF
 
     def start(self, src: Int[Tensor, "B S"]) -> ConvS2SState:
-        """Read the source and begin with an empty target.
-
-        Raises:
-            ValueError: the tokens are no batch of sentences, or more than positions are learned.
-        """
-        memory, values = self.read(src)
+        """Read the source and begin with an empty target."""
+        memory, values = self.read_source(src)
         shape = len(self.decoder_layers), self.config.kernel_size - 1, self.config.d_model
         window = memory.new_zeros(src.size(0), *shape)
-        return ConvS2SState(src[:, :0], window, memory, values, padding_mask(src))
+        return ConvS2SState(src[:, :0], window, memory, values, self.source_mask(src))
 
     def read_target(
         self, tgt: Int[Tensor, "B T"], state: ConvS2SState
     ) -> tuple[Float[Tensor, "B T D"], ConvS2SState, tuple[Float[Tensor, "B 1 T S"], ...]]:
-        """Read target tokens from a state on: hidden states, the new state, attention weights.
-
-        Raises:
-            ValueError: the target is longer than positions are learned.
-        """
+        """Read target tokens from a state on: hidden states, the new state, attention weights."""
         embedded = self.tgt_positions(self.tgt_embedding(tgt), start=state.tokens.size(1))
         x = embedded = self.drop(embedded)
         windows, weights = [], []
@@ -164,33 +134,3 @@ class ConvSeq2Seq(nn.Module):
         tokens = torch.cat([state.tokens, tgt], dim=1)
         new = state._replace(tokens=tokens, window=torch.stack(windows, dim=1))
         return self.drop(x), new, tuple(weights)
-
-    def forward(
-        self, src: Int[Tensor, "B S"], tgt: Int[Tensor, "B T"], returns: Returns = "logits"
-    ) -> Float[Tensor, "B T V"] | Float[Tensor, "B T D"] | Seq2SeqOutput:
-        """Predict every next token: logits, the hidden states before them, or everything.
-
-        Raises:
-            ValueError: the tokens are no batch of sentences, or more than positions are learned.
-        """
-        check_tokens("tgt", tgt, self.vocab_size)
-        hidden, _, weights = self.read_target(tgt, self.start(src))
-        if returns == "hidden":
-            return hidden
-        logits = self.logits(hidden)
-        return Seq2SeqOutput(logits, hidden, (), (), weights) if returns == "all" else logits
-
-    def logits(self, hidden: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
-        """Project hidden states onto the vocabulary."""
-        return self.output(hidden)
-
-    def step(
-        self, tokens: Int[Tensor, " B"], state: ConvS2SState
-    ) -> tuple[Float[Tensor, "B V"], ConvS2SState]:
-        """Read one more target token; return the logits of the next and the new state.
-
-        Raises:
-            ValueError: learned positions end here.
-        """
-        hidden, state, _ = self.read_target(tokens[:, None], state)
-        return self.logits(hidden[:, 0]), state

@@ -5,15 +5,14 @@ The same layers read a whole target at once, in training, or one token and a cac
 
 from typing import NamedTuple
 
-import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from transformer_lib.config import ModelConfig
 from transformer_lib.layers.feedforward import FeedForward
 from transformer_lib.layers.multihead import KVCache
-from transformer_lib.layers.normalization import make_norm
-from transformer_lib.models.encoder import make_attention, make_residual
+from transformer_lib.models.encoder import make_attention, make_final_norm, make_residual
+from transformer_lib.models.fast import SharedRows
 
 
 class DecoderLayerOutput(NamedTuple):
@@ -23,30 +22,6 @@ class DecoderLayerOutput(NamedTuple):
     self_weights: Float[Tensor, "B H T T"] | None
     cross_weights: Float[Tensor, "B H T S"] | None
     cache: KVCache
-
-
-class SharedRows(NamedTuple):
-    """Which hypotheses share a source, so that they can look at it together, as its queries do."""
-
-    slots: Int[Tensor, "B P"]  # the rows of each sentence; where it has fewer, row 0
-    slot: Int[Tensor, " R"]  # where each row stands in `slots`, counted on through its lines
-
-    @classmethod
-    def of(cls, sentence: Int[Tensor, " R"], n_sentences: int) -> "SharedRows":
-        """Number the rows of each sentence."""
-        place = (sentence[:, None] == sentence).tril(-1).sum(dim=1)  # among those of its sentence
-        n_places = int(place.max()) + 1
-        slots = place.new_zeros(n_sentences, n_places)
-        slots[sentence, place] = torch.arange(len(sentence), device=place.device)
-        return cls(slots, sentence * n_places + place)
-
-    def gather(self, x: Float[Tensor, "R 1 D"]) -> Float[Tensor, "B P D"]:
-        """Lay the rows of a sentence side by side."""
-        return x.index_select(0, self.slots.flatten()).view(*self.slots.shape, -1)
-
-    def scatter(self, grid: Float[Tensor, "B P D"]) -> Float[Tensor, "R 1 D"]:
-        """Bring them back into rows."""
-        return grid.flatten(0, 1).index_select(0, self.slot)[:, None]
 
 
 class DecoderLayer(nn.Module):
@@ -73,9 +48,6 @@ class DecoderLayer(nn.Module):
         """Read target vectors behind those of the cache; `memory` is the source, already projected.
 
         With `rows`, x has one position, and several of its rows may share a sentence of `memory`.
-
-        Raises:
-            ValueError: a mask does not fit.
         """
         around_self, around_cross, around_ff = self.residuals
         normed = around_self.enter(x, real)
@@ -90,13 +62,12 @@ class DecoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A stack of decoder layers; pre-norm needs one more norm at the end."""
+    """A stack of decoder layers."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.n_decoder_layers))
-        pre = config.norm_order == "pre"
-        self.final_norm = make_norm(config.norm, config.d_model) if pre else None
+        self.final_norm = make_final_norm(config)
 
     def project(self, memory: Float[Tensor, "B S D"]) -> tuple[KVCache, ...]:
         """Turn the encoder's output into each layer's keys and values, once for all steps."""
@@ -113,11 +84,7 @@ class Decoder(nn.Module):
         need_weights: bool = False,
         rows: SharedRows | None = None,
     ) -> tuple[Float[Tensor, "B T D"], tuple[DecoderLayerOutput, ...]]:
-        """Return the hidden states and what each layer returned.
-
-        Raises:
-            ValueError: a mask does not fit.
-        """
+        """Return the hidden states and what each layer returned."""
         outputs = []
         for layer, source, cache in zip(
             self.layers, memory, caches or [None] * len(self.layers), strict=True

@@ -7,7 +7,7 @@ from transformer_lib.config import ModelConfig
 from transformer_lib.layers.feedforward import FeedForward
 from transformer_lib.layers.masks import AttentionMask
 from transformer_lib.layers.multihead import MultiHeadAttention
-from transformer_lib.layers.normalization import make_norm
+from transformer_lib.layers.normalization import BatchNorm, LayerNorm, make_norm
 from transformer_lib.layers.residual import Residual
 
 
@@ -28,6 +28,11 @@ def make_residual(config: ModelConfig) -> Residual:
     return Residual(config.d_model, config.dropout, config.norm, config.norm_order)
 
 
+def make_final_norm(config: ModelConfig) -> LayerNorm | BatchNorm | None:
+    """Build the norm at the end of a stack, which pre-norm needs: no norm follows its last sum."""
+    return make_norm(config.norm, config.d_model) if config.norm_order == "pre" else None
+
+
 class EncoderLayer(nn.Module):
     """Self-attention, then the feed-forward network, each inside a residual connection."""
 
@@ -44,11 +49,7 @@ class EncoderLayer(nn.Module):
         real: Bool[Tensor, "B S"] | None = None,
         need_weights: bool = False,
     ) -> tuple[Float[Tensor, "B S D"], Float[Tensor, "B H S S"] | None]:
-        """Return the new vectors and, if asked for, the attention weights.
-
-        Raises:
-            ValueError: the mask does not fit.
-        """
+        """Return the new vectors and, if asked for, the attention weights."""
         around_attention, around_ff = self.residuals
         normed = around_attention.enter(x, real)
         attended = self.self_attention(normed, normed, mask, need_weights=need_weights)
@@ -57,13 +58,12 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A stack of encoder layers; pre-norm needs one more norm at the end."""
+    """A stack of encoder layers."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.n_encoder_layers))
-        pre = config.norm_order == "pre"
-        self.final_norm = make_norm(config.norm, config.d_model) if pre else None
+        self.final_norm = make_final_norm(config)
 
     def forward(
         self,
@@ -72,11 +72,7 @@ class Encoder(nn.Module):
         real: Bool[Tensor, "B S"] | None = None,
         need_weights: bool = False,
     ) -> tuple[Float[Tensor, "B S D"], tuple[Float[Tensor, "B H S S"] | None, ...]]:
-        """Return the memory and each layer's weights (None unless asked for).
-
-        Raises:
-            ValueError: the mask does not fit.
-        """
+        """Return the memory and each layer's weights (None unless asked for)."""
         weights = []
         for layer in self.layers:
             x, layer_weights = layer(x, mask, real, need_weights)

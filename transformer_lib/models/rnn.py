@@ -14,10 +14,9 @@ from torch import Tensor, nn
 
 from transformer_lib.config import PAD, RNNConfig
 from transformer_lib.layers.attention import AdditiveAttention
-from transformer_lib.layers.dropout import drop
-from transformer_lib.layers.embedding import OutputProjection, ScaledEmbedding
-from transformer_lib.layers.masks import padding_mask
-from transformer_lib.models.seq2seq import Returns, Seq2SeqOutput, check_tokens, pick
+from transformer_lib.layers.fast import drop
+from transformer_lib.models.base import Seq2SeqModel
+from transformer_lib.models.seq2seq import check_tokens, pick
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -68,31 +67,21 @@ class RecurrentEncoder(nn.Module):
     ) -> tuple[Float[Tensor, "B S D"], Float[Tensor, "B D"]]:
         """Return a vector for each position, and the last state of each direction, side by side."""
         for directions in self.layers:
-            read = [directions[0](x)[0]]
+            outputs = [directions[0](x)[0]]
             if self.n_directions == 2:
-                read.append(reverse_padded(directions[1](reverse_padded(x, real))[0], real))
-            x = drop(torch.cat(read, dim=-1), self.dropout, self.training)
-        last = (real.sum(dim=1) - 1)[:, None, None].expand(-1, 1, read[0].size(-1))
-        ends = [read[0].gather(1, last)[:, 0], *(backward[:, 0] for backward in read[1:])]
+                outputs.append(reverse_padded(directions[1](reverse_padded(x, real))[0], real))
+            x = drop(torch.cat(outputs, dim=-1), self.dropout, self.training)
+        last = (real.sum(dim=1) - 1)[:, None, None].expand(-1, 1, outputs[0].size(-1))
+        ends = [outputs[0].gather(1, last)[:, 0], *(backward[:, 0] for backward in outputs[1:])]
         return x, torch.cat(ends, dim=-1)
 
 
-class RecurrentSeq2Seq(nn.Module):
-    """A `Seq2Seq` model made of recurrence, with or without additive attention.
-
-    Raises:
-        ValueError: two directions and an odd d_model.
-    """
+class RecurrentSeq2Seq(Seq2SeqModel):
+    """A `Seq2Seq` model made of recurrence, with or without additive attention."""
 
     def __init__(self, config: RNNConfig) -> None:
-        super().__init__()
-        self.config, self.vocab_size = config, config.vocab_size
+        super().__init__(config)
         d_model = config.d_model
-        self.src_embedding = ScaledEmbedding(config.vocab_size, d_model)
-        self.tgt_embedding = ScaledEmbedding(config.vocab_size, d_model)
-        self.output = OutputProjection(config.vocab_size, d_model)
-        if config.tie_embeddings:
-            self.tgt_embedding.weight = self.output.weight = self.src_embedding.weight
         self.encoder = RecurrentEncoder(config)
         self.bridge = nn.Linear(d_model, config.n_layers * d_model)
         between = config.dropout if config.n_layers > 1 else 0.0
@@ -103,36 +92,18 @@ class RecurrentSeq2Seq(nn.Module):
             self.attention = AdditiveAttention(d_model, d_model, d_model)
             self.combine = nn.Linear(2 * d_model, d_model)
 
-    def encode(self, src: Int[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
-        """Read the source: one vector for each of its tokens.
-
-        Raises:
-            ValueError: the tokens are no batch of sentences (see `check_tokens`).
-        """
-        return self.read(src)[0]
-
-    def read(self, src: Int[Tensor, "B S"]) -> tuple[Float[Tensor, "B S D"], Float[Tensor, "B D"]]:
-        """Return the encoder's vectors and its last state.
-
-        Raises:
-            ValueError: the tokens are no batch of sentences (see `check_tokens`).
-        """
+    def read_source(
+        self, src: Int[Tensor, "B S"]
+    ) -> tuple[Float[Tensor, "B S D"], Float[Tensor, "B D"]]:
+        """Return the encoder's vectors and its last state."""
         check_tokens("src", src, self.vocab_size)
         return self.encoder(self.drop(self.src_embedding(src)), src.ne(PAD))
 
-    def drop(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
-        """Drop out entries in training."""
-        return drop(x, self.config.dropout, self.training)
-
     def start(self, src: Int[Tensor, "B S"]) -> RNNState:
-        """Read the source and set the decoder's first state; without attention, keep nothing else.
-
-        Raises:
-            ValueError: the tokens are no batch of sentences (see `check_tokens`).
-        """
-        memory, last = self.read(src)
+        """Read the source, set the decoder's first state, and keep what attention will look at."""
+        memory, last = self.read_source(src)
         hidden = self.bridge(last).tanh().unflatten(1, (self.config.n_layers, -1))
-        mask = padding_mask(src)
+        mask = self.source_mask(src)
         if not self.config.attention:
             memory, mask = memory[:, :0], mask[..., :0]
         keys = self.attention.w_k(memory) if self.config.attention else memory
@@ -154,29 +125,3 @@ class RecurrentSeq2Seq(nn.Module):
             x, weights = self.combine(torch.cat([x, context], dim=-1)).tanh(), (seen,)
         new = state._replace(hidden=hidden.transpose(0, 1), cell=cell.transpose(0, 1))
         return self.drop(x), new, weights
-
-    def forward(
-        self, src: Int[Tensor, "B S"], tgt: Int[Tensor, "B T"], returns: Returns = "logits"
-    ) -> Float[Tensor, "B T V"] | Float[Tensor, "B T D"] | Seq2SeqOutput:
-        """Predict every next token: logits, the hidden states before them, or everything.
-
-        Raises:
-            ValueError: the tokens are no batch of sentences (see `check_tokens`).
-        """
-        check_tokens("tgt", tgt, self.vocab_size)
-        hidden, _, weights = self.read_target(tgt, self.start(src))
-        if returns == "hidden":
-            return hidden
-        logits = self.logits(hidden)
-        return Seq2SeqOutput(logits, hidden, (), (), weights) if returns == "all" else logits
-
-    def logits(self, hidden: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
-        """Project hidden states onto the vocabulary."""
-        return self.output(hidden)
-
-    def step(
-        self, tokens: Int[Tensor, " B"], state: RNNState
-    ) -> tuple[Float[Tensor, "B V"], RNNState]:
-        """Read one more target token; return the logits of the next and the new state."""
-        hidden, state, _ = self.read_target(tokens[:, None], state)
-        return self.logits(hidden[:, 0]), state

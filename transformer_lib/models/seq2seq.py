@@ -11,6 +11,8 @@ from torch import Tensor
 
 from transformer_lib.config import EOS, PAD
 
+# What `forward` is asked for. Training wants the hidden states, and has to get them from `forward`:
+# what exchanges gradients between processes (DistributedDataParallel) hooks no other method.
 Returns = Literal["logits", "hidden", "all"]
 
 
@@ -48,6 +50,11 @@ class Seq2Seq(Protocol):
     """
 
     vocab_size: int
+
+    @property
+    def token_vectors(self) -> Float[Tensor, "V D"]:
+        """What `logits` multiplies hidden states with: a vector for each token."""
+        ...
 
     def encode(self, src: Int[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
         """Read the source: one vector for each of its tokens."""

@@ -7,13 +7,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from transformer_lib.config import PAD, ModelConfig
-from transformer_lib.layers.dropout import drop
-from transformer_lib.layers.embedding import OutputProjection, ScaledEmbedding
-from transformer_lib.layers.masks import causal_mask, padding_mask
+from transformer_lib.layers.masks import causal_mask
 from transformer_lib.layers.multihead import KVCache
 from transformer_lib.layers.positional import LearnedPositions, NoPositions, SinusoidalPositions
-from transformer_lib.models.decoder import Decoder, DecoderLayerOutput, SharedRows
+from transformer_lib.models.base import Seq2SeqModel
+from transformer_lib.models.decoder import Decoder, DecoderLayerOutput
 from transformer_lib.models.encoder import Encoder
+from transformer_lib.models.fast import SharedRows
 from transformer_lib.models.seq2seq import Returns, Seq2SeqOutput, check_tokens, pick
 
 
@@ -43,24 +43,30 @@ class TransformerState(NamedTuple):
         return TransformerState(sentence, caches, memory, self.memory_mask[wanted])
 
 
-class Transformer(nn.Module):
-    """A `Seq2Seq` model made of attention alone.
-
-    Raises:
-        ValueError: the configuration does not fit together (see its layers).
-    """
+class Transformer(Seq2SeqModel):
+    """A `Seq2Seq` model made of attention alone."""
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config, self.vocab_size = config, config.vocab_size
-        self.src_embedding = ScaledEmbedding(config.vocab_size, config.d_model)
-        self.tgt_embedding = ScaledEmbedding(config.vocab_size, config.d_model)
-        self.output = OutputProjection(config.vocab_size, config.d_model)
-        if config.tie_embeddings:  # one matrix for all three (3.4)
-            self.tgt_embedding.weight = self.output.weight = self.src_embedding.weight
+        super().__init__(config)
         self.src_positions, self.tgt_positions = make_positions(config), make_positions(config)
+        self.longest = config.max_length if config.positions == "learned" else None
+        self.pads_matter = config.norm != "layer"  # a batch norm counts what the others pass over
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
+
+    def target_mask(
+        self, tgt: Int[Tensor, "B T"], n_past: int = 0
+    ) -> Bool[Tensor, "#B #H T P"] | None:
+        """Return where in the target its positions may look: none may see what follows it.
+
+        There is a row for each position of `tgt` and a column for each of those and of the
+        `n_past` before them. In generation `tgt` is the newest token alone. None hides nothing.
+        """
+        # The newest may see all there is; a window is causal by itself. Padding at the end of a
+        # target is in nobody's past.
+        if tgt.size(1) == 1 or self.config.window:
+            return None
+        return causal_mask(n_past + tgt.size(1), tgt.device)[:, :, n_past:]
 
     def embed_src(self, src: Int[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
         """Return source embeddings plus positions, with dropout (5.4)."""
@@ -70,47 +76,30 @@ class Transformer(nn.Module):
         """Return target embeddings plus positions from `start` on, with dropout (5.4)."""
         return self.drop(self.tgt_positions(self.tgt_embedding(tgt), start))
 
-    def drop(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        """Drop out entries in training."""
-        return drop(x, self.config.dropout, self.training)
-
     def encode(self, src: Int[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
-        """Read the source: one vector for each of its tokens.
-
-        Raises:
-            ValueError: the tokens are no batch of sentences (see `check_tokens`).
-        """
+        """Read the source: one vector for each of its tokens."""
         return self.encode_with_weights(src, need_weights=False)[0]
 
     def encode_with_weights(
         self, src: Int[Tensor, "B S"], need_weights: bool = True
     ) -> tuple[Float[Tensor, "B S D"], tuple[Float[Tensor, "B H S S"] | None, ...]]:
-        """Return the memory and each layer's self-attention weights.
-
-        Raises:
-            ValueError: the tokens are no batch of sentences (see `check_tokens`).
-        """
+        """Return the memory and each layer's self-attention weights."""
         check_tokens("src", src, self.vocab_size)
-        return self.encoder(self.embed_src(src), padding_mask(src), src.ne(PAD), need_weights)
+        mask = self.source_mask(src)
+        return self.encoder(self.embed_src(src), mask, src.ne(PAD), need_weights)
 
     def forward(
         self, src: Int[Tensor, "B S"], tgt: Int[Tensor, "B T"], returns: Returns = "logits"
     ) -> Float[Tensor, "B T V"] | Float[Tensor, "B T D"] | Seq2SeqOutput:
-        """Predict every next token: logits, the hidden states before them, or everything.
-
-        Raises:
-            ValueError: the tokens are no batch of sentences (see `check_tokens`).
-        """
+        """Predict every next token: logits, the hidden states before them, or everything."""
         need_weights = returns == "all"
         memory, encoder_weights = self.encode_with_weights(src, need_weights)
         check_tokens("tgt", tgt, self.vocab_size)
-        # A window is causal by itself; padding at the end of the target is in nobody's past.
-        mask = None if self.config.window else causal_mask(tgt.size(1), tgt.device)
         hidden, layers = self.decoder(
             self.embed_tgt(tgt),
             self.decoder.project(memory),
-            mask,
-            padding_mask(src),
+            self.target_mask(tgt),
+            self.source_mask(src),
             real=tgt.ne(PAD),
             need_weights=need_weights,
         )
@@ -119,33 +108,23 @@ class Transformer(nn.Module):
         logits = self.logits(hidden)
         return pack(logits, hidden, encoder_weights, layers) if need_weights else logits
 
-    def logits(self, hidden: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
-        """Project hidden states onto the vocabulary."""
-        return self.output(hidden)
-
     def start(self, src: Int[Tensor, "B S"]) -> TransformerState:
-        """Read the source, project it for every layer, and begin with an empty target.
-
-        Raises:
-            ValueError: the tokens are no batch of sentences (see `check_tokens`).
-        """
+        """Read the source, project it for every layer, and begin with an empty target."""
         memory = self.decoder.project(self.encode(src))
         sentence = torch.arange(len(src), device=src.device)
         nothing = tuple(KVCache(key[:, :, :0], value[:, :, :0]) for key, value in memory)
-        return TransformerState(sentence, nothing, memory, padding_mask(src))
+        return TransformerState(sentence, nothing, memory, self.source_mask(src))
 
     def step(
         self, tokens: Int[Tensor, " R"], state: TransformerState
     ) -> tuple[Float[Tensor, "R V"], TransformerState]:
-        """Read one more target token; return the logits of the next and the longer state.
-
-        Raises:
-            ValueError: learned positions end here.
-        """
+        """Read one more target token; return the logits of the next and the longer state."""
+        tgt, n_past = tokens[:, None], state.caches[0].key.size(2)
         hidden, layers = self.decoder(
-            self.embed_tgt(tokens[:, None], start=state.caches[0].key.size(2)),
+            self.embed_tgt(tgt, start=n_past),
             state.memory,
-            memory_mask=state.memory_mask,
+            self.target_mask(tgt, n_past),
+            state.memory_mask,
             caches=state.caches,
             rows=SharedRows.of(state.sentence, len(state.memory_mask)),
         )
@@ -154,11 +133,7 @@ class Transformer(nn.Module):
 
 
 def make_positions(config: ModelConfig) -> nn.Module:
-    """Build the positional encoding that a configuration names.
-
-    Raises:
-        ValueError: d_model is odd with sinusoids.
-    """
+    """Build the positional encoding that a configuration names."""
     if config.positions == "sinusoidal":
         return SinusoidalPositions(config.d_model)
     if config.positions == "learned":

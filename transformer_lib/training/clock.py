@@ -6,14 +6,13 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Wall-clock time of a training that may have been interrupted.
+    """Wall-clock time of a training that may have been interrupted."""
 
-    Args:
-        step: the update it goes on from.
-        elapsed_s: seconds spent before.
-    """
+    def __init__(self) -> None:
+        self.start(0, 0.0)
 
-    def __init__(self, step: int, elapsed_s: float) -> None:
+    def start(self, step: int, elapsed_s: float) -> None:
+        """Begin, or go on from update `step`, before which so many seconds were spent."""
         self.first_step = step
         self.before = elapsed_s
         self.began = self.lap_began = time.perf_counter()

@@ -16,11 +16,13 @@ from torch import nn
 
 from transformer_lib.config import TrainConfig
 from transformer_lib.data.batching import Batch
-from transformer_lib.training import checkpoint, graphs, update
+from transformer_lib.models.seq2seq import Seq2Seq
+from transformer_lib.training import checkpoint, consistency, update
 from transformer_lib.training.checkpoint import Checkpoint, checkpoint_path
 from transformer_lib.training.clock import Clock
 from transformer_lib.training.distributed import World
 from transformer_lib.training.ending import ADVICE, why_over
+from transformer_lib.training.fast import graphs, memory
 from transformer_lib.training.loss import token_nll
 from transformer_lib.training.progress import Progress
 from transformer_lib.training.run import RunFolder
@@ -28,6 +30,7 @@ from transformer_lib.training.schedule import schedule
 from transformer_lib.training.signals import StopSignal
 
 OnEvaluate = Callable[[nn.Module, int], dict[str, float]]
+Reason = Literal["finished", "no better", "interrupted"]
 
 
 @runtime_checkable
@@ -49,7 +52,7 @@ class Outcome(NamedTuple):
     """How training ended."""
 
     step: int  # updates made in all
-    reason: Literal["finished", "no better", "interrupted"]
+    reason: Reason
     history: list[dict[str, Any]]  # what was recorded, as in metrics.jsonl
 
 
@@ -96,17 +99,22 @@ def train(
         ValueError: the checkpoints of `run` are damaged or of another model.
     """
     world = world or World.from_env(config.device)
-    trainer = Trainer(model, batches, valid_batches, config, d_model, run, world)
-    trainer.progress = progress or Progress(config.steps, quiet=True)
-    trainer.on_evaluate = on_evaluate
-    return trainer.train()
+    progress = progress or Progress(config.steps, quiet=True)
+    return Trainer(
+        model, batches, valid_batches, config, d_model, run, world, progress, on_evaluate
+    ).train()
+
+
+def gradient_adder(
+    wrapped: nn.Module, model: Seq2Seq, config: TrainConfig, device: torch.device
+) -> graphs.Add:
+    """Return what adds a micro-batch's gradient: `update.add_gradient`, or that of consistency."""
+    add = consistency.add_gradient if config.consistency else update.add_gradient
+    return partial(add, wrapped, model, config, device)
 
 
 class Trainer:
     """One training: the model, the optimizer, the data and where it stands. Use `train`."""
-
-    progress: Progress
-    on_evaluate: OnEvaluate | None
 
     def __init__(
         self,
@@ -117,15 +125,18 @@ class Trainer:
         d_model: int,
         run: RunFolder | None,
         world: World,
+        progress: Progress,
+        on_evaluate: OnEvaluate | None,
     ) -> None:
         self.model, self.batches, self.valid_batches = model, batches, valid_batches
         self.config, self.run, self.world = config, run, world
+        self.progress, self.on_evaluate = progress, on_evaluate
         self.lr = schedule(config, d_model)
         self.wrapped = world.wrap(model)
         self.optimizer = update.adam(model, config)
-        add = partial(update.add_gradient, self.wrapped, model, config, world.device)
+        add = gradient_adder(self.wrapped, model, config, world.device)
         self.add_gradient = graphs.Recorded(add, model) if graphs.wanted(config, world) else add
-        self.standing = Standing()
+        self.standing, self.clock = Standing(), Clock()
         self.history: list[dict[str, Any]] = []
         # Loss, likelihood and tokens of every update since the last report.
         self.window = torch.zeros(config.log_every, 3, device=world.device)
@@ -133,15 +144,15 @@ class Trainer:
     def train(self) -> Outcome:
         """Update, report, evaluate and save until there is a reason to stop."""
         if self.world.device.type == "cpu":
-            update.keep_freed_memory()
-            update.keep_few_kernels()
+            memory.keep_freed_memory()
+            memory.keep_few_kernels()
         with self.run.locked() if self.run and self.world.is_main else nullcontext():
             return self.train_alone()
 
     def train_alone(self) -> Outcome:
         """Do it, with the run folder to ourselves."""
         self.resume()
-        self.clock = Clock(self.standing.step, self.standing.elapsed_s)
+        self.clock.start(self.standing.step, self.standing.elapsed_s)
         with StopSignal(self.world, self.config.log_every) as stop:
             while not (reason := self.reason_to_stop(stop)):
                 self.update()
@@ -152,7 +163,7 @@ class Trainer:
         self.finish(reason)
         return Outcome(self.standing.step, reason, self.history)
 
-    def reason_to_stop(self, stop: StopSignal) -> Any:
+    def reason_to_stop(self, stop: StopSignal) -> Reason | None:
         """Return why training ends here, or nothing."""
         config, standing = self.config, self.standing
         over = why_over(config, standing.step, standing.waited)
@@ -204,8 +215,8 @@ class Trainer:
         sums = torch.zeros(3, device=self.world.device)
         for batch in self.valid_batches:
             precision, device = self.config.precision, self.world.device
-            hidden, targets = update.read(self.model, batch, precision, device)
-            logits = self.model.logits(hidden[0].to(self.model.output.weight.dtype))
+            hidden, targets = update.hidden_states(self.model, batch, precision, device)
+            logits = self.model.logits(hidden.to(self.model.token_vectors.dtype))
             right = logits.argmax(dim=-1).eq(targets).sum()
             n_tokens = torch.tensor(targets.numel(), device=device)
             sums += torch.stack([token_nll(logits, targets).nll, right, n_tokens])
@@ -277,21 +288,21 @@ class Trainer:
             checkpoint.forget_after(self.run.checkpoint_folder, self.standing.step)
             self.history = self.run.rewind(self.standing.step)
 
-    def finish(self, reason: str) -> None:
+    def finish(self, reason: Reason) -> None:
         """Save what an interruption would lose, write the averaged weights, say how to go on."""
         step = self.standing.step
         if reason == "interrupted" and not self.is_evaluated(step) and step:
             self.save(interrupted=True)
         if self.run and self.world.is_main and step:
             self.run.write_weights()
-        told = {
+        line = {
             "finished": f"finished after {step:,} steps",
             "no better": f"stopped at step {step:,}: no better validation since step "
             f"{self.standing.best_step}",
             "interrupted": f"interrupted at step {step:,}"
             + ("; the same command again goes on from here" if self.run else ""),
         }
-        self.say(told[reason])
+        self.say(line[reason])
 
     def record(self, values: dict[str, Any]) -> None:
         """Keep figures, in memory and in the run folder."""

@@ -1,6 +1,6 @@
 """The learning rate: up in a straight line, then down with the root of the step (5.3).
 
-A cool-down at the end is our choice, and off by default.
+A constant rate, and a cool-down at the end, are our choice, and off by default.
 """
 
 from collections.abc import Callable
@@ -34,6 +34,15 @@ def warmup_to_peak(step: int, peak_lr: float, warmup: int) -> float:
     return peak_lr * min(step / warmup, (warmup / step) ** 0.5)
 
 
+def constant(step: int, peak_lr: float, warmup: int) -> float:
+    """Return `peak_lr`, after a straight line up to it; with warmup 1 it is the same at every step.
+
+    Not the paper's, whose rate falls from step `warmup` on, also where that is 1.
+    """
+    check_schedule(step, warmup)
+    return peak_lr * min(step / warmup, 1.0)
+
+
 def check_schedule(step: int, warmup: int, d_model: int = 1) -> None:
     """Refuse what has no learning rate; the formula would divide by zero."""
     if min(step, warmup, d_model) < 1:
@@ -59,6 +68,8 @@ def schedule(config: TrainConfig, d_model: int) -> Callable[[int], float]:
     def lr(step: int) -> float:
         if config.peak_lr is None:
             rate = noam(step, d_model, config.warmup)
+        elif config.schedule == "constant":
+            rate = constant(step, config.peak_lr, config.warmup)
         else:
             rate = warmup_to_peak(step, config.peak_lr, config.warmup)
         return rate * cool_down(step, config.steps, config.cooldown)

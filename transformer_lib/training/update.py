@@ -1,8 +1,5 @@
 """One update of the weights: loss over all target tokens, gradients, Adam (section 5.3)."""
 
-import ctypes
-import os
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
@@ -12,8 +9,9 @@ from torch import Tensor, nn
 
 from transformer_lib.config import BOS, EOS, PAD, TrainConfig
 from transformer_lib.data.batching import Batch
+from transformer_lib.models.seq2seq import Seq2Seq
 from transformer_lib.training.distributed import World
-from transformer_lib.training.loss import projected_nll
+from transformer_lib.training.fast.loss import projected_nll
 
 
 def adam(model: nn.Module, config: TrainConfig) -> torch.optim.Adam:
@@ -58,7 +56,33 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device)
 
 
-def idle(batch: Batch) -> Batch:
+def hidden_states(
+    wrapped: nn.Module, batch: Batch, precision: str, device: torch.device
+) -> tuple[Float[Tensor, "N D"], Int[Tensor, " N"]]:
+    """Return the hidden states and the targets of the N real target positions of a batch.
+
+    Of a resident batch it is all positions: the loss leaves out those whose target is PAD.
+
+    Args:
+        wrapped: the model, or what exchanges its gradients between processes.
+        batch: on the host, where the models check its values, or resident.
+        precision: as in `TrainConfig`.
+        device: where the model lies.
+    """
+    batch = batch if len(batch.tgt_out) else without_target(batch)
+    src, tgt_in, tgt_out = (to_device(t, device) for t in (batch.src, batch.tgt_in, batch.tgt_out))
+    with autocast(precision, device):
+        hidden = wrapped(src, tgt_in, returns="hidden")
+        hidden = hidden.to(torch.bfloat16) if torch.is_autocast_enabled(device.type) else hidden
+    hidden, targets = hidden.flatten(0, 1), tgt_out.flatten()
+    if batch.resident:  # the host would have to wait to learn where the padding is
+        return hidden, targets
+    # The product with the vocabulary is the largest of a small model: spare it the padding.
+    real = to_device(batch.tgt_out.flatten().ne(PAD).nonzero().flatten(), device)
+    return hidden.index_select(0, real), targets.index_select(0, real)
+
+
+def without_target(batch: Batch) -> Batch:
     """Return one pair with no target to learn from, in place of an empty share of a batch.
 
     Every process has to compute a gradient for the others to average; this one's is zero.
@@ -69,36 +93,9 @@ def idle(batch: Batch) -> Batch:
     )
 
 
-def read(
-    wrapped: nn.Module, batch: Batch, precision: str, device: torch.device, passes: int = 1
-) -> tuple[Float[Tensor, "P N D"], Int[Tensor, " N"]]:
-    """Return the hidden states and the targets of the N real target positions of a batch.
-
-    Of a resident batch it is all positions: the loss leaves out those whose target is PAD.
-
-    Args:
-        wrapped: the model, or what exchanges its gradients between processes.
-        batch: on the host, where the models check its values, or resident.
-        precision: as in `TrainConfig`.
-        device: where the model lies.
-        passes: read the batch so many times; the passes differ in their dropout.
-    """
-    batch = idle(batch) if batch.tgt_out.size(0) == 0 else batch
-    src, tgt_in, tgt_out = (to_device(t, device) for t in (batch.src, batch.tgt_in, batch.tgt_out))
-    with autocast(precision, device):
-        hidden = wrapped(src.repeat(passes, 1), tgt_in.repeat(passes, 1), returns="hidden")
-        hidden = hidden.to(torch.bfloat16) if torch.is_autocast_enabled(device.type) else hidden
-    hidden, targets = hidden.view(passes, tgt_in.numel(), -1), tgt_out.flatten()
-    if batch.resident:  # the host would have to wait to learn where the padding is
-        return hidden, targets
-    # The product with the vocabulary is the largest of a small model: spare it the padding.
-    real = to_device(batch.tgt_out.flatten().ne(PAD).nonzero().flatten(), device)
-    return hidden.index_select(1, real), targets.index_select(0, real)
-
-
 def add_gradient(
     wrapped: nn.Module,
-    model: nn.Module,
+    model: Seq2Seq,
     config: TrainConfig,
     device: torch.device,
     batch: Batch,
@@ -109,10 +106,8 @@ def add_gradient(
     Returns:
         The sums over its target tokens: smoothed loss and likelihood.
     """
-    hidden, targets = read(wrapped, batch, config.precision, device, 2 if config.consistency else 1)
-    loss, nll = projected_nll(
-        hidden, model.output.weight, targets, config.label_smoothing, config.consistency
-    )
+    hidden, targets = hidden_states(wrapped, batch, config.precision, device)
+    loss, nll = projected_nll(hidden, model.token_vectors, targets, config.label_smoothing)
     (loss * weight).backward()
     return torch.stack([loss, nll]).detach()
 
@@ -157,30 +152,3 @@ def step(model: nn.Module, optimizer: torch.optim.Optimizer, lr: float, clip_nor
         group["lr"] = lr
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-
-
-def keep_few_kernels() -> None:
-    """Have oneDNN, which multiplies bfloat16 on a CPU, keep its last kernels only.
-
-    It writes one for each shape, some megabytes large, and would keep those of the last 1,024. A
-    training that multiplies by `layers.linear` needs about a hundred; where every batch brings
-    shapes of its own, they would be gigabytes, for hardly a hit. The settings count from its first
-    product on; what the user has set stays.
-    """
-    for cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-        os.environ.setdefault(cache, "128")
-
-
-def keep_freed_memory() -> None:
-    """Have the C library keep freed memory for the next update, instead of giving it back.
-
-    By default each large tensor is fresh pages that the system has to clear, which costs up to
-    half of the time of a small model on a CPU.
-    """
-    if sys.platform != "linux":
-        return
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it, others may not
-    if set_option:
-        mmap_threshold, trim_threshold = -3, -1
-        set_option(mmap_threshold, 1 << 30)
-        set_option(trim_threshold, 1 << 30)

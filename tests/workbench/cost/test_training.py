@@ -9,7 +9,7 @@ from benchmarks import growth
 from transformer_lib.config import EOS, ModelConfig
 from transformer_lib.data.pairs import EncodedPairs
 from transformer_lib.models.transformer import Transformer
-from transformer_lib.training.loss import rows_at_once
+from transformer_lib.training.fast.loss import rows_at_once
 from transformer_lib.workbench.cost import training_bytes, training_flops
 
 

@@ -6,7 +6,7 @@ import torch
 from transformer_lib.config import ModelConfig
 from transformer_lib.data.pairs import EncodedPairs
 from transformer_lib.models import build_model
-from transformer_lib.training.loss import rows_at_once
+from transformer_lib.training.fast.loss import rows_at_once
 
 
 def training_flops(model: ModelConfig, pairs: EncodedPairs, passes: int = 1) -> float:
@@ -64,6 +64,6 @@ def training_bytes(model: ModelConfig, n_src: int, n_tgt: int) -> int:
     decoder = model.n_decoder_layers * (7 * width + 5 * width + 3 * width + inner) + 3 * width
     memory = model.n_decoder_layers * 2 * width
     kept = n_src * (encoder + memory) + n_tgt * decoder
-    hidden, weight = torch.empty(1, n_tgt, width), torch.empty(model.vocab_size, width)
+    hidden, weight = torch.empty(n_tgt, width), torch.empty(model.vocab_size, width)
     logits = min(rows_at_once(hidden, weight), n_tgt) * model.vocab_size
     return 16 * n_parameters + 4 * kept + 4 * 2 * logits

@@ -50,8 +50,8 @@ class Recorded:
         first = self.parameters[0].detach()
         self.device = first.device
         self.gradient = first.new_zeros(sum(sizes))
-        parts = self.gradient.split(sizes)
-        self.parts = [p.view_as(q) for p, q in zip(parts, self.parameters, strict=True)]
+        shares = self.gradient.split(sizes)
+        self.places = [p.view_as(q) for p, q in zip(shares, self.parameters, strict=True)]
         self.weight, self.sums = first.new_zeros(()), first.new_zeros(2)
         self.recordings: dict[torch.Size, tuple[Batch, Callable[[], None]]] = {}
         if self.device.type == "cuda":
@@ -64,8 +64,8 @@ class Recorded:
             return self.add(batch, weight)
         if self.parameters[0].grad is None:  # the optimizer has forgotten the last update's
             self.gradient.zero_()
-            for parameter, part in zip(self.parameters, self.parts, strict=True):
-                parameter.grad = part
+            for parameter, place in zip(self.parameters, self.places, strict=True):
+                parameter.grad = place
         if batch.src.shape not in self.recordings:
             self.recordings[batch.src.shape] = self.record(batch)
         static, replay = self.recordings[batch.src.shape]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from transformer_lib.layers.linear import Linear, linear, parts
+from transformer_lib.layers.fast.linear import Linear, linear, row_blocks
 
 
 class Products(TorchDispatchMode):
@@ -80,8 +80,8 @@ def test_without_autocast_it_is_torchs_to_the_bit():
 
 
 @given(st.integers(64, 100_000))
-def test_two_parts_cover_every_row(n_rows):
-    first, last = parts(n_rows)
+def test_two_blocks_cover_every_row(n_rows):
+    first, last = row_blocks(n_rows)
     assert first.start == 0
     assert 4 <= first.stop / (n_rows - last.start if last else 2 ** (n_rows.bit_length() - 3)) < 8
     if last is None:
