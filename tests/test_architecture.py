@@ -18,7 +18,7 @@ FLOORS = [
     {"models"},
     {"training", "decoding", "evaluation", "figures"},
     {"recipe", "translator"},
-    {"scoring"},
+    {"scoring", "workbench"},
     {"cli"},
     {"__main__"},
 ]
