@@ -46,14 +46,11 @@ def examine(label: str, *answers: Any) -> Verdict:
     if parts is None:
         near = difflib.get_close_matches(str(label), labels(), n=1, cutoff=0.0)
         return Verdict(False, f"{shown(label)}: no such exercise; is {near[0]!r} meant?")
+    names = ", ".join(part.name for part in parts)
     if len(answers) != len(parts):
-        names = ", ".join(part.name for part in parts)
-        return Verdict(
-            False, f"{label}: got {len(answers)} answers, expected {len(parts)}: {names}"
-        )
+        return Verdict(False, f"{names}: got {len(answers)} answers, expected {len(parts)}.")
     verdicts = [_examine(*pair) for pair in zip(parts, answers, strict=True)]
     if len({verdict.line for verdict in verdicts}) == 1:
-        names = ", ".join(part.name for part in parts)
         return Verdict(verdicts[0].correct, f"{names}: {verdicts[0].line}")
     said = [f"{part.name}: {v.line}" for part, v in zip(parts, verdicts, strict=True)]
     return Verdict(all(verdict.correct for verdict in verdicts), " ".join(said))
@@ -111,7 +108,7 @@ def _is(part: Value, wrong: Any, answer: Any) -> bool:
 
 
 def _differs(part: Part, answer: Any, expected: Any) -> str:
-    """Say how an answer differs from another, or that it cannot be compared; nothing if it does not."""
+    """Say how an answer differs from another, or why nobody can tell; nothing if it does not."""
     through = part.through if isinstance(part, Value) else None
 
     def compare() -> str:

@@ -10,7 +10,7 @@ import torch
 from transformer_lib.workbench.exercises.guard import one_line
 
 
-class Unusable(Exception):  # noqa: N818 - it ends in a sentence for the reader, not in a traceback
+class Unusable(Exception):
     """An answer that cannot be compared; its message says what it is and what to do."""
 
 

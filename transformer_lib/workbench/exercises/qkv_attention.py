@@ -1,6 +1,7 @@
 """The exercises of chapter 02, by label."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -44,10 +45,10 @@ def _answer(query: np.ndarray) -> np.ndarray:
     return weights / weights.sum() @ VALUES
 
 
-def _points_to(*direction: float) -> Mistake:
+def _points_to(*direction: float) -> Callable[[np.ndarray], bool]:
     """Return a test whether a query points this way, however long it is."""
     unit = np.array(direction) / np.linalg.norm(direction)
-    return lambda query: query.reshape(4) @ unit > 0.999 * np.linalg.norm(query) > 0
+    return lambda query: bool(query.reshape(4) @ unit > 0.999 * np.linalg.norm(query) > 0)
 
 
 QUERY = Value(

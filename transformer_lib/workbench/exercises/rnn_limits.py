@@ -126,9 +126,7 @@ TWO_LAYERS = (
             Mistake(200, "the upper layer need not wait for the whole of the lower one."),
             Mistake(100, "going up from the lower layer to the upper costs a product as well."),
             Mistake(199, "the upper layer can begin with the lower one's first state."),
-            Mistake(
-                102, "count again at the end of the chain: what is still to do after word 100?"
-            ),
+            Mistake(102, "count the end of the chain again: what is left to do after word 100?"),
             Mistake(2, "two layers are two steps up, but each also goes from word to word."),
         ),
     ),

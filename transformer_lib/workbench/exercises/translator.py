@@ -122,9 +122,7 @@ OUTPUT = Function(
         ),
         Mistake(lambda m: 1 - output_share(m), "that is the share of everything else."),
         Mistake(
-            lambda m: (
-                m.d_model * m.vocab_size / (_for_a_target_piece(m) - m.d_model * m.vocab_size)
-            ),
+            lambda m: output_share(m) / (1 - output_share(m)),
             "that is the ratio to the rest; the whole contains the product itself.",
         ),
         Mistake(
