@@ -3,10 +3,11 @@
 It never raises and never stops a notebook, whatever the reader's value or function does.
 """
 
+import contextlib
 import copy
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -103,8 +104,8 @@ def _examine_value(part: Value, answer: Any) -> Verdict:
 def _is(part: Value, wrong: Any, answer: Any) -> bool:
     """Whether an answer is this wrong one: a value, or a predicate of the numbers."""
     if callable(wrong):
-        return bool(guarded(lambda: bool(wrong(numbers(answer))), SECONDS_FOR_A_VALUE).value)
-    return not _differs(replace(part, through=None), answer, wrong)
+        return bool(wrong(numbers(answer)))
+    return not difference(answer, wrong, part.rtol, part.atol)
 
 
 def _differs(part: Part, answer: Any, expected: Any) -> str:
@@ -123,7 +124,16 @@ def _differs(part: Part, answer: Any, expected: Any) -> str:
 
 
 def _first_hint(part: Part, explains: Callable[[Mistake], bool]) -> str:
-    return next((mistake.hint for mistake in part.mistakes if explains(mistake)), "")
+    """Return the hint of the first mistake that explains the answer."""
+
+    def search() -> str:
+        for mistake in part.mistakes:
+            with contextlib.suppress(Exception):  # not every mistake can be made in every case
+                if explains(mistake):
+                    return mistake.hint
+        return ""
+
+    return guarded(search, SECONDS_FOR_A_VALUE).value or ""
 
 
 # ----------------------------------------------------------------------
@@ -164,8 +174,8 @@ def _call(part: Function, function: Callable, case: tuple) -> Outcome:
 
 
 def _explains(part: Function, mistake: Mistake, case: tuple, value: Any) -> bool:
-    predicted = _call(part, mistake.wrong, case)
-    return not predicted.error and not _differs(part, value, predicted.value)
+    predicted = mistake.wrong(*copy.deepcopy(case))
+    return not difference(value, predicted, part.rtol, part.atol)
 
 
 def _beyond(limit: Limit, attempt: Callable, seconds: float) -> Verdict | None:

@@ -104,7 +104,7 @@ def _of_numbers(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> 
     if np.isinf(got).any() and not np.isinf(want).any():
         return "it has an infinite number in it: does an exponential or a power overflow?"
     for factor, hint in RELATIONS:
-        if np.allclose(got, factor * want, rtol=max(rtol, 1e-6), atol=factor and atol):
+        if np.allclose(got, factor * want, rtol=max(rtol, 1e-6), atol=abs(factor) * atol):
             return hint
     if got.ndim == 0:
         return f"{shown(got)} is too {'large' if got > want else 'small'}"

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 OURS = str(Path(__file__).resolve().parents[2])  # the folder of the library
-INSTALLED = tuple(sysconfig.get_paths()[n] for n in ("stdlib", "platstdlib", "purelib", "platlib"))
+STANDARD = (sysconfig.get_paths()["stdlib"], sysconfig.get_paths()["platstdlib"])
 
 
 @dataclass
@@ -51,8 +51,11 @@ def measure_effort(work: Callable[[], Any]) -> Effort:
 
 @cache
 def _is_a_library(filename: str) -> bool:
-    # "<string>" is the code that named tuples and dataclasses write for themselves.
-    return filename.startswith((OURS, "<frozen", "<string>", "<__array_function__", *INSTALLED))
+    # "<string>" is what dataclasses write for themselves, "<@" what a type checker writes.
+    ours = filename.startswith(
+        (OURS, "<frozen", "<string>", "<__array_function__", "<@", *STANDARD)
+    )
+    return ours or not {"site-packages", "dist-packages"}.isdisjoint(Path(filename).parts)
 
 
 class _Numbers(TorchFunctionMode):

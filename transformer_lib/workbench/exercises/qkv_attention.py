@@ -45,7 +45,7 @@ def _answer(query: np.ndarray) -> np.ndarray:
     return weights / weights.sum() @ VALUES
 
 
-def _points_to(*direction: float) -> Callable[[np.ndarray], bool]:
+def _points_to(*direction: int) -> Callable[[np.ndarray], bool]:
     """Return a test whether a query points this way, however long it is."""
     unit = np.array(direction) / np.linalg.norm(direction)
     return lambda query: bool(query.reshape(4) @ unit > 0.999 * np.linalg.norm(query) > 0)
