@@ -14,9 +14,9 @@ FILES = sorted((ROOT / "chapters" / "results").glob("*.json"))
 MADE = {"commit": "abc1234", "versions": {"python": "3", "torch": "2"}, "hardware": {"cpu": "x"}}
 
 
-def write(path, **changes):
+def write(path, command="python x.py", **changes):
     given = {"figures": {"loss": 0.1}, "seconds": 2.0, "made_with": MADE, **changes}
-    return results.write(path, changes.pop("command", "python x.py"), {"steps": 3}, **given)
+    return results.write(path, command, {"steps": 3}, **given)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -14,7 +14,7 @@ class Job(NamedTuple):
     variant: str
     seed: int
     settings: dict[str, Any]
-    minutes: float | None = None  # how long it takes, by estimate
+    minutes: float | int | None = None  # how long it takes, by estimate
 
 
 class Outcome(NamedTuple):
@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
 
 
 def grid(
-    variants: Mapping[str, Settings], seeds: Iterable[int], minutes: float | None = None
+    variants: Mapping[str, Settings], seeds: Iterable[int], minutes: float | int | None = None
 ) -> list[Job]:
     """Return a job for every seed and variant, seed by seed, so that pairs are soon complete."""
     return [

@@ -77,7 +77,7 @@ class Record:
         same = [known["seconds"] for known in same if known["seconds"] is not None]
         if same:
             return sum(same) / len(same)
-        return None if job.minutes is None else 60 * job.minutes
+        return None if job.minutes is None else 60.0 * job.minutes
 
     def told(self, missing: Sequence[Job], n_processes: int) -> str:
         """Say what is missing, and how long it takes."""
@@ -102,10 +102,10 @@ def key(job: dict[str, Any]) -> tuple[str, int]:
     return job["variant"], job["seed"]
 
 
-def total(values: Iterable[float | None]) -> float | None:
+def total(values: Iterable[float | int | None]) -> float | None:
     """Return the sum, or None if a value is missing."""
     known = [*values]
-    return None if None in known else round(sum(known), 2)
+    return None if None in known else round(float(sum(known)), 2)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def write(
     *,
     figures: Mapping[str, Any] | None = None,
     jobs: Sequence[Mapping[str, Any]] | None = None,
-    seconds: float | None,
+    seconds: float | int | None,
     made_with: Mapping[str, Any] | None = None,
     **notes: Any,
 ) -> Result:
@@ -129,12 +129,14 @@ def read(path: Path) -> Result:
     """Read a result and check its front.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is no JSON, or no result.
     """
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path.name} cannot be read: {error}") from None
+    if not isinstance(result, dict):
+        raise ValueError(f"{path.name} holds no result but a {type(result).__name__}")
     check(result, path.name)
     return result
 
