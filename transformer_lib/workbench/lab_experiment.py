@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from transformer_lib.workbench.experiment import Experiment, grid
+from transformer_lib.workbench.experiment import Experiment
+from transformer_lib.workbench.jobs import grid
 from transformer_lib.workbench.lab import Lab, lab_run
 from transformer_lib.workbench.labs import quick
 from transformer_lib.workbench.rates import Variants
@@ -31,7 +32,7 @@ def lab_experiment(
         {name: {"changes": [*changes]} for name, changes in variants.items()}, seeds, minutes
     )
     settings, rehearsed = {"lab": lab.to_dict()}, {"lab": quick(lab).to_dict()}
-    return Experiment(script, asks, run_job, jobs, settings, rehearsed)
+    return Experiment(script, asks, run_job, jobs, settings=settings, quick=rehearsed)
 
 
 def run_job(settings: dict[str, Any], seed: int) -> dict[str, Any]:

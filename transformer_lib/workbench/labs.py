@@ -9,18 +9,18 @@ _MODEL = ModelConfig(  # post-norm, as Figure 1
     d_model=128, n_heads=4, n_encoder_layers=2, n_decoder_layers=2, d_ff=256, dropout=0.0
 )
 _TRAIN = TrainConfig(
-    warmup=100, peak_lr=3e-3, cooldown=0.5, label_smoothing=0.0, device="cpu", precision="float32"
+    warmup=200, peak_lr=3e-3, cooldown=0.5, label_smoothing=0.0, device="cpu", precision="float32"
 )
 _GREEDY = DecodeConfig(beam_size=1, extra_length=20)
 
 GRAMMAR = Lab(
     RunConfig(
         model=_MODEL,
-        data=DataConfig(corpus="grammar", n_pairs=100_000, n_pieces=1_500, batch_tokens=1_024),
+        data=DataConfig(corpus="grammar", n_pairs=100_000, n_pieces=1_500, batch_tokens=512),
         train=_TRAIN,
         decode=_GREEDY,
     ),
-    target_tokens=1_000_000,
+    target_tokens=1_600_000,
     splits=("ordinary", "new_combinations", "deeper", "longer"),
     translated={"ordinary": 500, "new_combinations": 500},
 )
@@ -32,7 +32,7 @@ CAPTIONS = Lab(  # for what the grammar cannot test: many translations of a sent
         train=_TRAIN.updated(warmup=300, label_smoothing=0.1),
         decode=_GREEDY,
     ),
-    target_tokens=4_000_000,
+    target_tokens=3_000_000,
     splits=(),  # validation alone: the test is not for experiments
     translated={"valid": 1_014},
 )
