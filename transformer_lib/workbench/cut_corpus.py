@@ -16,20 +16,16 @@ import numpy as np
 import tokenizers
 import torch
 from torch import Tensor
+from transformer_lib.files import replace_file
 
 from transformer_lib import data as data_package
 from transformer_lib.config import DataConfig
 from transformer_lib.data.batching import shuffled
-from transformer_lib.data.corpus import load_split
+from transformer_lib.data.corpus import corpus_of
 from transformer_lib.data.pairs import EncodedPairs, encode_pairs
 from transformer_lib.data.parallel_text import ParallelText
 from transformer_lib.data.tokenizer import Tokenizer
-from transformer_lib.training.files import (
-    DamagedFile,
-    read_tensors,
-    replace_file,
-    tensors_to_bytes,
-)
+from transformer_lib.training.files import DamagedFile, read_tensors, tensors_to_bytes
 
 DECIDES = ("corpus", "n_pairs", "n_pieces", "lowercase", "max_tokens", "seed")  # of DataConfig
 RECORD = "record"  # the JSON part of a file of the cache
@@ -68,11 +64,11 @@ def cut_corpus(data: DataConfig, splits: Sequence[str], cache: Path | None = Non
 
     Raises:
         OSError: a file cannot be read or written, or Multi30k not downloaded.
-        ValueError: "files", whose content the cache would not notice, or settings that are refused.
+        ValueError: a corpus of files, whose content the cache would not notice, or settings that are refused.
     """
-    if data.corpus == "files":
+    if corpus_of(data).takes_files:
         raise ValueError(
-            "data.corpus is 'files', and a cut corpus kept in a cache would not notice that a file "
+            f"data.corpus is {data.corpus!r}, and a cut corpus kept in a cache would not notice that a file "
             "has changed; train on files of your own with 'python -m transformer_lib train'"
         )
     folder = cache or cache_folder()
@@ -82,9 +78,7 @@ def cut_corpus(data: DataConfig, splits: Sequence[str], cache: Path | None = Non
     except DamagedFile:  # most often: not there yet
         cut = cut_anew(data, splits)
     folder.mkdir(parents=True, exist_ok=True)
-    mine = path.with_suffix(f".{os.getpid()}")  # two processes may cut the same corpus at once
-    replace_file(mine, tensors_to_bytes(packed(cut)))
-    os.replace(mine, path)
+    replace_file(path, tensors_to_bytes(packed(cut)))
     return cut
 
 
@@ -108,9 +102,10 @@ def source_digest(folder: Path) -> str:
 
 def cut_anew(data: DataConfig, splits: Sequence[str]) -> CutCorpus:
     """Make or read the text, learn the pieces, and cut."""
-    train = sample(load_split(data, "train"), data.n_pairs, data.seed)
+    corpus = corpus_of(data)
+    train = sample(corpus.load("train"), data.n_pairs, data.seed)
     tokenizer = Tokenizer.train([*train.src, *train.tgt], data.n_pieces)
-    texts = {name: load_split(data, name) for name in splits}
+    texts = {name: corpus.load(name) for name in splits}
     kept = {name: Split(text, encode_pairs(tokenizer, text)) for name, text in texts.items()}
     return CutCorpus(tokenizer, encode_pairs(tokenizer, train, data.max_tokens), kept)
 

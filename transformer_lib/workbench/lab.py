@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from transformer_lib.workbench.cost.timing import one_thread
 
 from transformer_lib.config import AnyModelConfig, RunConfig
 from transformer_lib.data.batching import Batches
@@ -23,7 +24,7 @@ from transformer_lib.models import build_model
 from transformer_lib.training.loop import train
 from transformer_lib.workbench.cut_corpus import CutCorpus, cut_corpus
 from transformer_lib.workbench.split_scores import read_split, translate_split
-from transformer_lib.workbench.stopwatch import Stopwatch, one_thread
+from transformer_lib.workbench.stopwatch import Stopwatch
 from transformer_lib.workbench.variant import changed, fixed
 
 Build = Callable[[AnyModelConfig], nn.Module]
@@ -130,7 +131,7 @@ def train_lab(
     corpus = cut_corpus(config.data, (VALID, *lab.splits), cache)
     mean_tokens = tokens_of_an_update(corpus.train, config)
     every = max(1, round(lab.target_tokens / mean_tokens / lab.n_points))  # updates
-    config = fixed(config, seed, every, every * lab.n_points, corpus.tokenizer.vocab_size)
+    config = fixed(config, seed, every, every * lab.n_points)
     batches = Batches(corpus.train, config.data.batch_tokens, seed)
     torch.manual_seed(seed)
     model, watch = build(config.model), Stopwatch()

@@ -15,6 +15,7 @@ from torch import nn
 
 from transformer_lib.config import RunConfig
 from transformer_lib.data.batching import by_length, collate, cut
+from transformer_lib.data.corpus import corpus_of
 from transformer_lib.data.pairs import EncodedPairs
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.evaluation import bleu
@@ -102,13 +103,12 @@ def translate_split(
     Args:
         model: a `Seq2Seq` model; it is put into eval mode.
         tokenizer: the one that cut the split.
-        config: the settings of the run. Lowercased text is tokenised already, so BLEU takes it as
-            it is.
+        config: the settings of the run; its corpus says whether BLEU is to take text as it is.
         split: text and pairs.
         n_sentences: how many; all, if there are fewer.
     """
     translator = Translator(model, tokenizer, config)
     references = split.text.tgt[:n_sentences]
     translations = translator.translate(split.text.src[:n_sentences])
-    scores = bleu.score(translations, references, config.data.lowercase)
+    scores = bleu.score(translations, references, corpus_of(config.data).tokenised)
     return Translating(scores.exact_match, scores.bleu)

@@ -4,8 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
 
 class Stopwatch:
     """Seconds of computing since it was made, without pauses; other programs do not count."""
@@ -23,14 +21,3 @@ class Stopwatch:
         began = time.process_time()
         yield
         self.began += time.process_time() - began
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute in one thread: more of them round otherwise, and share the core with other jobs."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

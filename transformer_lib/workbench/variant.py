@@ -27,7 +27,7 @@ def changed(config: RunConfig, changes: Sequence[str]) -> RunConfig:
         if change.startswith(FAMILY):
             config = of_family(config, change.removeprefix(FAMILY))
         else:
-            config = config.with_setting(change)
+            config = config.with_settings(change)
     return config
 
 
@@ -40,10 +40,9 @@ def of_family(config: RunConfig, family: str) -> RunConfig:
     return dataclasses.replace(config, model=default.updated(**shared))
 
 
-def fixed(config: RunConfig, seed: int, every: int, steps: int, vocab_size: int) -> RunConfig:
+def fixed(config: RunConfig, seed: int, every: int, steps: int) -> RunConfig:
     """Return the settings with those that the lab decides."""
     settings = config.train.updated(
         seed=seed, steps=steps, log_every=every, evaluate_every=every, device="cpu"
     )
-    model = config.model.updated(vocab_size=vocab_size)
-    return dataclasses.replace(config, train=settings, model=model)
+    return dataclasses.replace(config, train=settings)

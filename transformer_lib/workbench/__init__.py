@@ -1,1 +1,0 @@
-"""The workbench: what the book's chapters share, so that each derives its idea alone."""
