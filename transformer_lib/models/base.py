@@ -19,7 +19,6 @@ class Seq2SeqModel(nn.Module):
     side, and has an `encode`, a `forward` and a `step` of its own.
     """
 
-    longest: int | None = None  # so many positions can be read; None: any number
     pads_matter = True  # whether training might differ with more padding around the same pairs
 
     def __init__(self, config: AnyModelConfig) -> None:

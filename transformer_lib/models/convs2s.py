@@ -89,7 +89,6 @@ class ConvSeq2Seq(Seq2SeqModel):
         d_model, size = config.d_model, config.kernel_size
         if size % 2 == 0:
             raise ValueError(f"kernel_size = {size} is even; make it odd, so that it has a centre")
-        self.longest = config.max_length
         self.src_positions = LearnedPositions(config.max_length, d_model)
         self.tgt_positions = LearnedPositions(config.max_length, d_model)
         self.encoder_layers = nn.ModuleList(

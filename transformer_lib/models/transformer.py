@@ -49,7 +49,6 @@ class Transformer(Seq2SeqModel):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         self.src_positions, self.tgt_positions = make_positions(config), make_positions(config)
-        self.longest = config.max_length if config.positions == "learned" else None
         self.pads_matter = config.norm != "layer"  # a batch norm counts what the others pass over
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)

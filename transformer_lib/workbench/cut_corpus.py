@@ -16,7 +16,6 @@ import numpy as np
 import tokenizers
 import torch
 from torch import Tensor
-from transformer_lib.files import replace_file
 
 from transformer_lib import data as data_package
 from transformer_lib.config import DataConfig
@@ -25,6 +24,7 @@ from transformer_lib.data.corpus import corpus_of
 from transformer_lib.data.pairs import EncodedPairs, encode_pairs
 from transformer_lib.data.parallel_text import ParallelText
 from transformer_lib.data.tokenizer import Tokenizer
+from transformer_lib.files import replace_file
 from transformer_lib.training.files import DamagedFile, read_tensors, tensors_to_bytes
 
 DECIDES = ("corpus", "n_pairs", "n_pieces", "lowercase", "max_tokens", "seed")  # of DataConfig

@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from transformer_lib.workbench.cost.timing import one_thread
 
 from transformer_lib.config import AnyModelConfig, RunConfig
 from transformer_lib.data.batching import Batches
 from transformer_lib.data.pairs import EncodedPairs
 from transformer_lib.models import build_model
 from transformer_lib.training.loop import train
+from transformer_lib.workbench.cost.timing import one_thread
 from transformer_lib.workbench.cut_corpus import CutCorpus, cut_corpus
 from transformer_lib.workbench.split_scores import read_split, translate_split
 from transformer_lib.workbench.stopwatch import Stopwatch

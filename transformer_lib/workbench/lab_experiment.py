@@ -5,7 +5,6 @@ from typing import Any
 
 from transformer_lib.workbench.experiment import Experiment
 from transformer_lib.workbench.jobs import grid
-
 from transformer_lib.workbench.lab import Lab, lab_run
 from transformer_lib.workbench.labs import quick
 from transformer_lib.workbench.rates import Variants
