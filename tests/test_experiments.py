@@ -4,13 +4,14 @@ import hashlib
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from tiny_translator import NOUNS, SETTINGS, VERBS
 
 from transformer_lib.data import multi30k as files
-from transformer_lib.workbench import options
+from transformer_lib.workbench import options, results
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 sys.path.insert(0, str(CHAPTERS))
@@ -38,6 +39,21 @@ def captions(monkeypatch, tmp_path):
             path.write_bytes(content)
             hashes[name] = hashlib.sha256(content).hexdigest()
     monkeypatch.setattr(files, "SHA256", hashes)
+
+
+SCRIPTS = sorted(file.stem for file in (CHAPTERS / "experiments").glob("*.py"))
+BEFORE = {"multi30k_errors": ["multi30k"]}  # what reads another's result
+
+
+@pytest.mark.usefixtures("captions")
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_experiment_rehearses(name, tmp_path):
+    for script in [*BEFORE.get(name, []), name]:
+        import_module(f"experiments.{script}").main(["--quick", "--into", str(tmp_path)])
+    result = results.read(tmp_path / f"{name}_quick.json")
+    assert result["command"] == f"python chapters/experiments/{name}.py --quick"
+    assert result["seconds"] > 0
+    assert all(job["figures"] for job in result["jobs"]) if "jobs" in result else result["figures"]
 
 
 @pytest.mark.usefixtures("captions")
