@@ -4,7 +4,7 @@ Read in this order; imports only ever go down this list.
 
 1. `config`: all settings.
 2. `layers`: attention, masks, multihead, window, feedforward, embedding, positional,
-   normalization, dropout, residual (sections 3.1 to 3.5). `data`: corpora, tokenizer, batches (5.1).
+   normalization, dropout, residual (sections 3.1 to 3.5). `data`: corpora, tokenizer, batches.
 3. `models`: numpy_transformer (the whole on one page), seq2seq (what all models can do), encoder,
    decoder, transformer (3.1); rnn (1), convs2s (2).
 4. `training` (5), `decoding` (6.1), `evaluation` (6), `figures`.
