@@ -47,14 +47,14 @@ def greedy(model: Seq2Seq, src: Int[Tensor, "B S"], extra_length: int = 50) -> l
         tokens = torch.cat([tokens, token[:, None]], dim=1)
         stops = token.eq(EOS) | limit[sentence].eq(tokens.size(1) - 1)
         if stops.any():
-            record(outputs, sentence[stops], tokens[stops, 1:], log_prob[stops])
+            write_down(outputs, sentence[stops], tokens[stops, 1:], log_prob[stops])
             rows = (~stops).nonzero().flatten()
             sentence, tokens, log_prob = sentence[rows], tokens[rows], log_prob[rows]
             state = state.reorder(rows)
     return outputs
 
 
-def record(
+def write_down(
     outputs: list[Hypothesis],
     sentence: Int[Tensor, " N"],
     tokens: Int[Tensor, "N T"],
