@@ -138,7 +138,7 @@ def name_columns(axes: Axes, names: Names, cell: float, *, above: bool) -> None:
     axes.set_xticks(np.arange(len(shown)) * step + 0.5, shown, size=_letters(cell), **turned)
 
 
-def _letters(cell: float) -> float:
+def _letters(cell: float) -> int:
     return SMALL if cell < 0.2 else 10
 
 
