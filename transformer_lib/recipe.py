@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from transformer_lib.config import RunConfig
@@ -192,7 +191,7 @@ def train_run(
         on_evaluate,
     )
     if world.is_main:
-        draw_curve(run)
+        write_curve(run)
     world.close()
     return outcome
 
@@ -240,27 +239,13 @@ def trained(
     return run
 
 
-def draw_curve(run: RunFolder) -> None:
-    """Write `curve.svg`, the likelihood against the step, where matplotlib is installed."""
-    metrics = run.metrics()
-    steps = sorted({record["step"] for record in metrics})
-    names = {"training": "nll", "validation": "valid_nll"}
-    lines = {name: through(steps, metrics, key) for name, key in names.items()}
-    lines = {name: line for name, line in lines.items() if line is not None}
+def write_curve(run: RunFolder) -> None:
+    """Write `curve.svg`, the losses against the step, where matplotlib is installed."""
     try:
-        from transformer_lib.figures.curves import plot_curves
-        from transformer_lib.figures.style import to_svg
+        from transformer_lib.figures import plot_run, to_svg
     except ImportError:  # training itself needs no matplotlib
         return
-    if lines:
-        title = f"{run.path.name}: {metrics[-1]['step']:,} steps"
-        figure = plot_curves(steps, lines, title, "training step", "nats per target token")
+    metrics = run.metrics()
+    if any("nll" in record or "valid_nll" in record for record in metrics):
+        figure = plot_run(metrics, f"{run.path.name}: {metrics[-1]['step']:,} steps")
         replace_file(run.path / "curve.svg", to_svg(figure).encode())
-
-
-def through(steps: list[int], metrics: list[dict], key: str) -> np.ndarray | None:
-    """Return the line through the points that have `key`, at each of `steps`."""
-    points = [(record["step"], record[key]) for record in metrics if key in record]
-    if not points:
-        return None
-    return np.interp(steps, *zip(*points, strict=True), left=np.nan, right=np.nan)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from transformer_lib.figures.curves import plot_curves, plot_schedule
+from transformer_lib.figures.curves import plot_curve_grid, plot_curves, plot_schedule
 from transformer_lib.figures.style import new_figure
 
 
@@ -22,6 +22,29 @@ def test_axes_can_be_logarithmic():
     assert (figure.axes[0].get_xscale(), figure.axes[0].get_yscale()) == ("log", "log")
 
 
+def test_small_multiples_share_scales_and_one_legend():
+    x, curves = [1, 2], {"a": [1, 9], "b": [[2, 3], [4, 5]]}
+    panels = {"one": curves, "two": {"a": [5, 6], "b": [0, 0]}, "three": curves}
+    figure = plot_curve_grid(x, panels, "Up", "step", "loss")
+    axes = figure.axes
+    assert [a.get_title("left") for a in axes] == ["one", "two", "three", ""]
+    assert len({a.get_ylim() for a in axes[:3]}) == 1
+    assert axes[0].get_ylim()[0] < 0 < 9 < axes[0].get_ylim()[1]
+    assert [a.get_xlabel() for a in axes] == ["", "step", "step", ""]
+    assert figure.get_supylabel() == "loss"
+    assert [a.get_legend() for a in axes] == [None] * 4
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b"]
+    assert [a.get_visible() for a in axes] == [True, True, True, False]
+
+
+def test_small_multiples_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="0 panels"):
+        plot_curve_grid([1], {}, "Up", "x", "y")
+    with pytest.raises(ValueError, match="panel 'two' has the curves"):
+        plot_curve_grid([1], {"one": {"a": [1]}, "two": {"b": [1]}}, "Up", "x", "y")
+
+
 def test_few_points_can_be_marked():
     figure = plot_curves([1, 2], {"a": [1, 9]}, "Up", "x", "y", markers=True)
     assert figure.axes[0].lines[0].get_marker() == "o"
@@ -32,7 +55,7 @@ def test_a_curve_that_does_not_fit_is_refused():
         plot_curves([1, 2], {"a": [1, 2, 3]}, "Up", "x", "y")
     with pytest.raises(ValueError, match="it needs 2 axes"):
         plot_curves([1, 2], {"a": np.ones((2, 2, 2))}, "Up", "x", "y")
-    with pytest.raises(ValueError, match="5 curves"):
+    with pytest.raises(ValueError, match="5 things to tell apart"):
         plot_curves([1], {str(i): [i] for i in range(5)}, "Up", "x", "y")
 
 

@@ -1,7 +1,7 @@
 """Figures read on both grounds, say the same twice, and refuse what they cannot draw."""
 
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -85,13 +85,14 @@ def test_svg_has_no_white_face_no_date_and_no_version():
 
 
 def test_what_the_caller_adds_keeps_the_style():
-    figure, (axes,) = style.new_figure("Up")
-    axes.plot([1, 2], label="a")
-    axes.legend()
-    axes.text(1, 1, "here")
+    with style.house_style():
+        figure, (axes,) = style.new_figure("Up")
+        axes.plot([1, 2], label="a")
+        axes.legend()
+        axes.text(1, 1, "here")
     svg = style.to_svg(figure)
-    assert "#ffffff" not in svg
-    assert "#000000" not in svg
+    foreign = [colour for colour in ("#ffffff", "#000000") if colour in svg]
+    assert not foreign
     assert axes.texts[0].get_color() == style.GREY
 
 
@@ -109,14 +110,33 @@ def test_the_title_is_the_message():
         style.new_figure(" ")
 
 
-def test_a_figure_has_the_columns_asked_for():
-    assert len(style.new_figure("Two", n_columns=2)[1]) == 2
-    with pytest.raises(ValueError, match="n_columns is 0"):
+def test_a_title_is_broken_where_it_would_be_too_wide():
+    title = "one word after the other until there is no room for another one"
+    lines = style.broken(title, 2.0).split("\n")
+    assert " ".join(lines) == title
+    assert len(lines) > 2
+    assert max(map(style._inches, lines)) <= 2.0
+    pairs = pairwise(lines)
+    assert all(style._inches(f"{a} {b.split()[0]}") > 2.0 for a, b in pairs)  # each line is full
+
+
+def test_a_title_keeps_its_own_breaks_and_its_formulas():
+    assert style.broken("one\ntwo", 9.0) == "one\ntwo"
+    assert style.broken("the $d_k = 1$ end", 0.1) == "the\n$d_k = 1$\nend"
+
+
+def test_a_figure_has_the_rows_and_columns_asked_for():
+    _, axes = style.new_figure("Six", n_rows=2, n_columns=3)
+    places = [a.get_subplotspec() for a in axes]
+    assert [(p.rowspan.start, p.colspan.start) for p in places] == [
+        (row, column) for row in range(2) for column in range(3)
+    ]
+    with pytest.raises(ValueError, match="n_rows is 1, n_columns is 0"):
         style.new_figure("None", n_columns=0)
 
 
 def test_one_curve_too_many():
-    with pytest.raises(ValueError, match="5 curves, but 4 colours"):
+    with pytest.raises(ValueError, match="5 things to tell apart, but 4 colours"):
         style.line_look(4)
 
 

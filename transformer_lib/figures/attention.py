@@ -5,99 +5,96 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from transformer_lib.figures.style import new_figure, to_array
+from transformer_lib.figures.grids import grid_of
+from transformer_lib.figures.maps import Names, Scale, check_names, map_of
+from transformer_lib.figures.style import to_array
 
-WEIGHT_COLOURS = "cividis"  # the same to all eyes: brighter is more
-LARGEST_WITH_NUMBERS = 8  # rows or columns; beyond, numbers would not fit into the cells
-
-
-def draw_attention(
-    axes: Axes,
-    weights: Any,
-    query_tokens: Sequence[str],
-    key_tokens: Sequence[str],
-    highest: float = 1.0,
-) -> None:
-    """Draw a map of weights into axes of `new_figure`: a row for each query, a column for each key.
-
-    Small maps have the weight printed in each cell.
-
-    Args:
-        axes: where to draw.
-        weights: [queries, keys], from 0 to `highest`.
-        query_tokens: names of the rows, top to bottom.
-        key_tokens: names of the columns, left to right.
-        highest: the weight that gets the brightest colour.
-
-    Raises:
-        ValueError: the names do not fit the weights, or a weight lies outside 0 to `highest`.
-    """
-    table = to_array("weights", weights, 2)
-    if table.shape != (len(query_tokens), len(key_tokens)):
-        raise ValueError(
-            f"weights have shape {table.shape}, but there are {len(query_tokens)} query tokens "
-            f"and {len(key_tokens)} key tokens; give a row for each query, a column for each key"
-        )
-    if not (table.min() >= 0 and table.max() <= highest + 1e-6):
-        raise ValueError(
-            f"weights run from {table.min():.3g} to {table.max():.3g}; they must lie in "
-            f"0..{highest:g}; apply softmax first, or set highest"
-        )
-    axes.pcolormesh(table, cmap=WEIGHT_COLOURS, vmin=0, vmax=highest, edgecolors="face", lw=0.4)
-    _label(axes, query_tokens, key_tokens)
-    if max(table.shape) <= LARGEST_WITH_NUMBERS:
-        _print_weights(axes, table, highest)
+COLOURS = colormaps["cividis"]  # brighter is more, to all eyes and in grey
 
 
-def _label(axes: Axes, query_tokens: Sequence[str], key_tokens: Sequence[str]) -> None:
-    axes.set_aspect("equal")
-    axes.invert_yaxis()
-    axes.xaxis.tick_top()
-    axes.xaxis.set_label_position("top")
-    turned = {"rotation": 45, "ha": "left"} if len(key_tokens) <= 12 else {"rotation": 90}
-    axes.set_xticks(np.arange(len(key_tokens)) + 0.5, key_tokens, **turned)
-    axes.set_yticks(np.arange(len(query_tokens)) + 0.5, query_tokens)
-    axes.set(xlabel="keys", ylabel="queries")
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-
-
-def _print_weights(axes: Axes, table: np.ndarray, highest: float) -> None:
-    for (row, column), weight in np.ndenumerate(table):
-        axes.text(
-            column + 0.5,
-            row + 0.5,
-            f"{weight:.2f}",
-            color=text_colour(weight / highest),
-            size=8,
-            ha="center",
-            va="center",
-        )
-
-
-def text_colour(level: float) -> str:
-    """Return black or white, whichever reads on the colour of a weight between 0 and 1."""
-    red, green, blue, _ = colormaps[WEIGHT_COLOURS](level)
-    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "white"
-
-
-def plot_attention(
+def attention_map(
     weights: Any,
     query_tokens: Sequence[str],
     key_tokens: Sequence[str],
     title: str,
-    highest: float = 1.0,
+    *,
+    rows: str = "queries",
+    columns: str = "keys",
+    highest: float | None = None,
 ) -> Figure:
-    """Make a figure of `draw_attention`; `title` is its message.
+    """Draw one map of weights: a row for each query, a column for each key, the highest brightest.
+
+    Up to about ten keys, each cell has its weight in it; beyond, a bar says what colours mean.
+
+    Args:
+        weights: [queries, keys], as a softmax makes them.
+        query_tokens: names of the rows, from the top.
+        key_tokens: names of the columns, from the left.
+        title: the message.
+        rows: what the rows are, such as "target pieces".
+        columns: what the columns are, such as "source pieces".
+        highest: the weight that gets the brightest colour; None takes the highest of the map. Give
+            it where two figures are to be compared.
 
     Raises:
-        ValueError: as `draw_attention`, or the title is empty.
+        ValueError: the names do not fit the weights, a weight lies outside 0 to `highest`, or the
+            title is empty.
     """
-    names = 0.4 + 0.08 * max(map(len, query_tokens))  # inches, about, beside the rows
-    cell = min(0.45, (5.6 - names) / len(key_tokens))
-    figure, (axes,) = new_figure(title, height=cell * len(query_tokens) + 1.4)
-    draw_attention(axes, weights, query_tokens, key_tokens, highest)
-    return figure
+    table = to_array("weights", weights, 2)
+    names = Names(rows, columns, query_tokens, key_tokens)
+    check_names("weights", table.shape, names)
+    return map_of(table, names, _scale(table, highest), title)
+
+
+def attention_grid(
+    weights: Any,
+    query_tokens: Sequence[str],
+    key_tokens: Sequence[str],
+    title: str,
+    *,
+    map_names: Sequence[str] | None = None,
+    line_names: Sequence[str] | None = None,
+    rows: str = "queries",
+    columns: str = "keys",
+    highest: float | None = None,
+) -> Figure:
+    """Draw maps side by side under one scale, such as the heads of a layer, or of every layer.
+
+    Args:
+        weights: [heads, queries, keys], set line by line; or [layers, heads, queries, keys], a line
+            of the grid for each layer.
+        query_tokens: names of the rows of every map.
+        key_tokens: names of the columns of every map.
+        title: the message.
+        map_names: what stands above the maps; None counts "head 1", "head 2", ...
+        line_names: what stands beside the lines; None counts "layer 1", "layer 2", ...
+        rows: as in `attention_map`.
+        columns: as in `attention_map`.
+        highest: as in `attention_map`, of all maps.
+
+    Raises:
+        ValueError: as `attention_map`, or other numbers of names than of maps and lines.
+    """
+    tables = to_array("weights", weights, 4 if np.ndim(weights) == 4 else 3)
+    names = Names(rows, columns, query_tokens, key_tokens)
+    check_names("weights", tables.shape, names)
+    n_lines = len(tables) if tables.ndim == 4 else 0
+    map_names = _counted("head", tables.shape[-3]) if map_names is None else map_names
+    line_names = _counted("layer", n_lines) if line_names is None else line_names
+    return grid_of(tables, names, _scale(tables, highest), title, map_names, line_names)
+
+
+def _scale(weights: np.ndarray, highest: float | None) -> Scale:
+    top = float(weights.max()) if highest is None else highest
+    if not (weights.min() >= 0 and weights.max() <= min(top, 1.0) + 1e-6):
+        raise ValueError(
+            f"weights run from {weights.min():.3g} to {weights.max():.3g}; they must lie in "
+            f"0..{min(top, 1.0):g}; apply softmax first, or set highest"
+        )
+    return Scale(COLOURS, 0.0, top or 1.0, "weight", ".2f")
+
+
+def _counted(what: str, n: int) -> list[str]:
+    return [f"{what} {i}" for i in range(1, n + 1)]

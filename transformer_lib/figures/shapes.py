@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from transformer_lib.figures.style import PALETTE, new_figure
+from transformer_lib.figures.style import PALETTE, house_style, new_figure
 
 GAP = 2.5  # between neighbours, in rows
 
 
+@house_style()
 def plot_shapes(parts: Sequence[tuple[str, int, int] | str], title: str) -> Figure:
     """Draw matrices as rectangles of their size, with signs between them.
 
