@@ -106,6 +106,8 @@ def test_seeds_and_places_and_purposes_draw_differently():
     drawn = [next(one), next(one), next(other), *validation(task)]
     firsts = [tuple(batch.src[0].tolist()) for batch in drawn]
     assert len(set(firsts)) == len(firsts) == 4
+    apart, trained = (batch.src.flatten().tolist() for batch in (drawn[3], drawn[0]))
+    assert apart[1:] != trained[:-1]  # the first number of training's is the length
 
 
 @tasks
