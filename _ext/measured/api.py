@@ -14,6 +14,7 @@ PAGES = {
     "evaluation": ["evaluation"],
     "figures": ["figures"],
     "translator": ["translator", "recipe", "scoring", "cli"],
+    "workbench": ["workbench"],
 }
 
 

@@ -1,17 +1,12 @@
 """The map on the landing page: chapter, paper section, module, reading time."""
 
 import json
-import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-# A careful pace: words of prose a minute, seconds a line of code, seconds a figure.
-WORDS_A_MINUTE = 200
-SECONDS_A_CODE_LINE = 3
-SECONDS_A_FIGURE = 30
+from measured.reading import ReadingTime, reading_time
 
 
 @dataclass(frozen=True)
@@ -41,6 +36,11 @@ class Chapter:
         return "chapter-" + self.file[3:].replace("_", "-")
 
     @property
+    def reading_time(self) -> ReadingTime:
+        """How long the chapter takes to read."""
+        return reading_time(json.loads(self.path.read_text(encoding="utf8"))["cells"])
+
+    @property
     def written(self) -> bool:
         """Whether the notebook is there and in the table of contents."""
         listed = f"chapters/{self.file}" in (self.root / "_toc.yml").read_text(encoding="utf8")
@@ -51,38 +51,6 @@ def chapters(root: Path) -> list[Chapter]:
     """Return all chapters, written or planned, in reading order."""
     entries = yaml.safe_load((root / "chapters.yml").read_text(encoding="utf8"))
     return [Chapter(root=root, **entry) for entry in entries]
-
-
-def reading_minutes(notebook: Path) -> int:
-    """Estimate how long a notebook takes to read, in minutes, rounded up to five.
-
-    The exercises come on top, and folded code does not count.
-    """
-    cells = _read_in_passing(json.loads(notebook.read_text(encoding="utf8"))["cells"])
-    prose = ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
-    code = [c for c in cells if c["cell_type"] == "code"]
-    unfolded = ["".join(c["source"]) for c in code if "hide-input" not in _tags(c)]
-    minutes = sum(len(re.findall(r"\w+", text)) for text in prose) / WORDS_A_MINUTE
-    lines = sum(bool(line.strip()) for text in unfolded for line in text.split("\n"))
-    figures = sum("mystnb" in c["metadata"] for c in code)
-    seconds = lines * SECONDS_A_CODE_LINE + figures * SECONDS_A_FIGURE
-    return max(5, 5 * math.ceil((minutes + seconds / 60) / 5))
-
-
-def _read_in_passing(cells: list[dict]) -> list[dict]:
-    """Return the cells outside the section of exercises."""
-    kept, exercises = [], False
-    for cell in cells:
-        heading = re.search(r"(?m)^## +(.+?)\s*$", "".join(cell["source"]))
-        if cell["cell_type"] == "markdown" and heading:
-            exercises = heading[1] == "Exercises"
-        if not exercises:
-            kept.append(cell)
-    return kept
-
-
-def _tags(cell: dict) -> list[str]:
-    return cell["metadata"].get("tags", [])
 
 
 def chapter_map(root: Path) -> str:
@@ -101,5 +69,5 @@ def _row(chapter: Chapter) -> str:
     if chapter.written:
         name = f"{{ref}}`{name} <{chapter.label}>`"
         download = f"{{download}}`notebook <chapters/{chapter.file}.ipynb>`"
-        read = f"{reading_minutes(chapter.path)} min<br>{download}"
+        read = f"{chapter.reading_time}<br>{download}"
     return f"| {name}<br>{chapter.measured} | {chapter.paper} | {code} | {read} |"

@@ -5,6 +5,8 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+from measured.reading import reading_time
+
 ROOT = Path(__file__).resolve().parents[2]
 
 SECTIONS = ["Break it", "Common misreadings", "Exercises", "What to take away"]
@@ -177,17 +179,19 @@ def _one_exercise(label: str, cells: list[dict]) -> list[str]:
         problems.append("its solution is not folded (:class: dropdown)")
     if prose.count("{solution-start}") != prose.count("{solution-end}"):
         problems.append("solution-start and solution-end do not match")
-    problems += _cells_with_tag("exercise", cells, UNANSWERED)
-    problems += _cells_with_tag("solution", cells, ANSWERED)
+    problems += _cells_with_tag("exercise", label, cells, UNANSWERED)
+    problems += _cells_with_tag("solution", label, cells, ANSWERED)
     if not problems:
         problems += _outside_the_fold(cells)
     return problems
 
 
-def _cells_with_tag(tag: str, cells: list[dict], expected: str) -> list[str]:
+def _cells_with_tag(tag: str, label: str, cells: list[dict], expected: str) -> list[str]:
     tagged = [cell for cell in cells if tag in tags(cell)]
     if not tagged:
         return [f"no code cell with the tag {tag!r}"]
+    if not re.search(rf'\bcheck\(\s*"{label}",', "\n".join(map(source, tagged))):
+        return [f'its {tag!r} cell does not call check("{label}", ...)']
     said = "\n".join(text for cell in tagged for text in output_texts(cell))
     return [] if expected in said else [f"no output of its {tag!r} cell says {expected!r}"]
 
@@ -250,6 +254,51 @@ def wide_code(notebook: Notebook) -> list[str]:
         for line in source(cell).split("\n")
         if len(line) > MEASURE
     ]
+
+
+FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
+LINES, IMPORTS = 15, 8
+
+
+def visible_code(notebook: Notebook) -> list[dict]:
+    """Return the code cells whose code stands open on the page."""
+    return [cell for cell in code_cells(notebook) if not FOLDED & set(tags(cell))]
+
+
+def long_cells(notebook: Notebook) -> list[str]:
+    """A visible cell is one thought."""
+    lengths = [
+        (sum(bool(line.strip()) for line in source(cell).split("\n")), first_line(cell))
+        for cell in visible_code(notebook)
+    ]
+    return [
+        f"{length} lines, more than {LINES}, in the cell {line!r}; split it or fold the plotting"
+        for length, line in lengths
+        if length > LINES
+    ]
+
+
+def long_first_cell(notebook: Notebook) -> list[str]:
+    """The page begins with what the argument needs, not with everything that is imported."""
+    for cell in visible_code(notebook)[:1]:
+        imports = len(re.findall(r"(?m)^(?:import|from) ", source(cell)))
+        if imports > IMPORTS:
+            return [f"{imports} import lines in the first cell, more than {IMPORTS}; fold the rest"]
+    return []
+
+
+MAIN_LINE, TOGETHER = 30, 60
+
+
+def long_reading(notebook: Notebook) -> list[str]:
+    """The main line is read in half an hour, all of it in an hour; exercises come on top."""
+    time = reading_time(notebook["cells"])
+    problems = []
+    if time.main > MAIN_LINE:
+        problems.append(f"the main line takes {time.main} minutes, more than {MAIN_LINE}")
+    if time.main + time.deeper > TOGETHER:
+        problems.append(f"{time} takes more than {TOGETHER} minutes together")
+    return problems
 
 
 def volatile_metadata(notebook: Notebook) -> list[str]:

@@ -15,6 +15,8 @@ RULES = [
     checks.missing_sections,
     checks.exercise_problems,
     checks.wide_code,
+    checks.long_cells,
+    checks.long_first_cell,
     checks.volatile_metadata,
 ]
 

@@ -35,6 +35,9 @@ def all_problems(notebook):
         + checks.exercise_problems(notebook, at_least=2)
         + checks.typed_numbers(notebook, set())
         + checks.wide_code(notebook)
+        + checks.long_cells(notebook)
+        + checks.long_first_cell(notebook)
+        + checks.long_reading(notebook)
         + checks.volatile_metadata(notebook)
     )
 
@@ -166,6 +169,27 @@ def wide_line(nb):
     rewrite(nb, "import math\n", "import math  # " + "x" * 80 + "\n")
 
 
+def long_cell(nb):
+    rewrite(nb, "length = math.hypot(3, 4)\n", "length = math.hypot(3, 4)\n" + "length\n" * 13)
+
+
+def many_imports(nb):
+    rewrite(nb, "import math\n", "import math\n" * 6)
+
+
+def long_main_line(nb):
+    rewrite(nb, "It is not.", "word " * 6000)
+
+
+def long_together(nb):
+    fold = ":::{dropdown} Going deeper\n" + "word " * 11_900 + "\n:::"
+    nb["cells"].insert(2, {"cell_type": "markdown", "metadata": {}, "source": fold})
+
+
+def answer_on_the_page(nb):
+    rewrite(nb, 'check("ex-fixture-number", my_length)', "print(my_length == 13)")
+
+
 def editor_metadata(nb):
     nb["cells"][0]["metadata"]["jp-MarkdownHeadingCollapsed"] = True
 
@@ -202,6 +226,11 @@ FAULTS = {
     typed_percentage: "'87 %' is neither glued nor cited",
     typed_decimal_in_a_hint: "'3.14' is neither glued nor cited",
     wide_line: "columns, more than 80",
+    long_cell: "16 lines, more than 15",
+    many_imports: "9 import lines",
+    long_main_line: "the main line takes",
+    long_together: "minutes together",
+    answer_on_the_page: 'does not call check("ex-fixture-number"',
     editor_metadata: "cell metadata",
     version_in_metadata: "language_info names a version",
 }

@@ -3,7 +3,6 @@
 It never raises and never stops a notebook, whatever the reader's value or function does.
 """
 
-import contextlib
 import copy
 import difflib
 from collections.abc import Callable
@@ -128,9 +127,13 @@ def _first_hint(part: Part, explains: Callable[[Mistake], bool]) -> str:
 
     def search() -> str:
         for mistake in part.mistakes:
-            with contextlib.suppress(Exception):  # not every mistake can be made in every case
+            try:
                 if explains(mistake):
                     return mistake.hint
+            except Unusable:
+                return ""  # nothing explains what cannot be compared
+            except Exception:
+                continue  # not every mistake can be made in every case
         return ""
 
     return guarded(search, SECONDS_FOR_A_VALUE).value or ""

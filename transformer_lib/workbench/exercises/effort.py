@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 OURS = str(Path(__file__).resolve().parents[2])  # the folder of the library
+GENERATED = ("<frozen", "<string>", "<__array_function__", "<@")  # by Python, NumPy, checkers
 STANDARD = (sysconfig.get_paths()["stdlib"], sysconfig.get_paths()["platstdlib"])
 
 

@@ -45,11 +45,11 @@ def _counts(improved: slice) -> np.ndarray:
     length = rng.integers(8, 16, size=200)
     possible = np.stack([length - i for i in range(4)], axis=1)
     found = rng.binomial(possible, [0.7, 0.45, 0.3, 0.2])
-    found[rng.permutation(200)[improved], 0] += 3
+    found[rng.permutation(200)[improved], 0] += 5
     return np.column_stack([np.minimum(found, possible), possible, length, length]).astype(float)
 
 
-FIRST, SECOND = _counts(slice(0, 20)), _counts(slice(20, 32))
+FIRST, SECOND = _counts(slice(0, 30)), _counts(slice(30, 52))
 
 PAIRED = Function(
     "share_won",
