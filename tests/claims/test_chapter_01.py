@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from transformer_lib.config import RNNConfig
 from transformer_lib.layers.multihead import MultiHeadAttention
 from transformer_lib.models.rnn import RecurrentSeq2Seq
-from transformer_lib.workbench import over_seeds, recorded
+from transformer_lib.workbench import by_seed, recorded
 from transformer_lib.workbench.copying import random_sentences, share_copied, train_copier
 from transformer_lib.workbench.recall import recall
 
@@ -100,7 +100,7 @@ def test_recorded_a_larger_state_forgets_later_and_forgets():
     result = recorded("recall")
 
     def first(d_state, length):
-        found = over_seeds(result, "right", d_state=d_state, length=length, steps=600)
+        found = [*by_seed(result, "right", d_state=d_state, length=length, steps=600).values()]
         return [right[0] for right in found]
 
     assert min(first(64, 8)) > max(first(16, 8)) + 0.3

@@ -51,7 +51,7 @@ def test_all_jobs_are_run_and_recorded_once(main):
     result = main()
     assert DONE == [(100, 1), (200, 1), (100, 2), (200, 2)]
     assert result["settings"] == {"steps": 10, "optimizer": "Adam"}
-    assert results.over_seeds(result, "sum", "wide") == [211, 212]
+    assert [*results.by_seed(result, "sum", "wide").values()] == [211, 212]
     assert all(job["seconds"] >= 0 and job["cpu_seconds"] >= 0 for job in result["jobs"])
     assert result["seconds"] == pytest.approx(sum(job["seconds"] for job in result["jobs"]))
     assert main() == result
@@ -88,7 +88,7 @@ def test_some_variants_and_seeds_are_run_and_the_rest_is_kept(main):
     assert DONE == [(200, 2), (200, 7)]
     result = main()
     assert DONE == [(100, 1), (200, 1), (100, 2)]
-    assert results.over_seeds(result, "sum", "wide") == [211, 212, 217]
+    assert [*results.by_seed(result, "sum", "wide").values()] == [211, 212, 217]
 
 
 def test_a_changed_setting_is_not_mixed_with_what_is_recorded(main):
@@ -102,7 +102,7 @@ def test_a_changed_setting_is_not_mixed_with_what_is_recorded(main):
     assert DONE == []
     assert main() == before
     after = main("--set", "steps=11", "--redo")
-    assert results.over_seeds(after, "sum", "narrow") == [112, 113]
+    assert [*results.by_seed(after, "sum", "narrow").values()] == [112, 113]
     assert after["settings"]["steps"] == 11
     assert after["command"].endswith("--set steps=11")
 
@@ -220,13 +220,19 @@ def test_a_stop_loses_the_jobs_at_work_alone_and_ends_all_processes(tmp_path, st
     if stop == signal.SIGINT:
         assert (process.returncode, errors) == (130, "error: interrupted\n")
     until(lambda: not any(is_alive(int(file.read_text())) for file in at_work))
-    assert results.over_seeds(results.read(tmp_path / "slow.json"), "seed") == [1, 2]
+    assert [*results.by_seed(results.read(tmp_path / "slow.json"), "seed").values()] == [1, 2]
     if stop == signal.SIGKILL:
         (tmp_path / "wait").unlink()
         for file in tmp_path.glob("began_*"):
             file.unlink()
         subprocess.run([*command[:-1], "1"], check=True)
-        assert results.over_seeds(results.read(tmp_path / "slow.json"), "seed") == [1, 2, 3, 4, 5]
+        assert [*results.by_seed(results.read(tmp_path / "slow.json"), "seed").values()] == [
+            1,
+            2,
+            3,
+            4,
+            5,
+        ]
         assert not Path(tmp_path, "began_1").exists()
 
 

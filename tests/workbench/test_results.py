@@ -136,12 +136,12 @@ def jobs(*rows):
 
 def test_figures_come_in_the_order_of_seeds():
     result = jobs(("a", 10, 1, 0.1), ("b", 2, 2, 0.2), ("a", 2, 1, 0.3))
-    assert results.over_seeds(result, "loss", "a") == [0.3, 0.1]
-    assert results.over_seeds(result, "loss", wide=2, steps=5) == [0.2]
+    assert [*results.by_seed(result, "loss", "a").values()] == [0.3, 0.1]
+    assert [*results.by_seed(result, "loss", wide=2, steps=5).values()] == [0.2]
     with pytest.raises(ValueError, match="the variants are a, b"):
-        results.over_seeds(result, "loss", "c")
+        results.by_seed(result, "loss", "c")
     with pytest.raises(ValueError, match="seed 2"):
-        results.over_seeds(result, "loss")
+        results.by_seed(result, "loss")
 
 
 def test_what_was_not_recorded_is_said_and_not_made_up(tmp_path):

@@ -8,7 +8,7 @@ missing, and which are older than their code.
 """
 
 from transformer_lib.workbench.exercises import check
-from transformer_lib.workbench.results import over_seeds, provenance, recorded, shown
+from transformer_lib.workbench.results import by_seed, provenance, recorded, shown
 from transformer_lib.workbench.table import table
 
-__all__ = ["check", "over_seeds", "provenance", "recorded", "shown", "table"]
+__all__ = ["by_seed", "check", "provenance", "recorded", "shown", "table"]

@@ -166,8 +166,10 @@ def recorded(name: str) -> Result:
     )
 
 
-def over_seeds(result: Result, figure: str, variant: str | None = None, **settings: Any) -> list:
-    """Return one figure of an experiment's jobs, a value for each seed, in the order of seeds.
+def by_seed(
+    result: Result, figure: str, variant: str | None = None, **settings: Any
+) -> dict[int, Any]:
+    """Return one figure of an experiment's jobs by seed, in the order of the seeds.
 
     Args:
         result: as `recorded` returns it.
@@ -188,7 +190,7 @@ def over_seeds(result: Result, figure: str, variant: str | None = None, **settin
     if not found:
         known = sorted({job["variant"] for job in result["jobs"]})
         raise ValueError(f"no job is of {variant or settings}; the variants are {', '.join(known)}")
-    return [found[seed] for seed in sorted(found)]
+    return {seed: found[seed] for seed in sorted(found)}
 
 
 def shown(value: Any) -> str:
