@@ -203,7 +203,7 @@ def test_recorded_attention_copies_long_sentences():
     copied = recorded("copying")
     at = copied["settings"]["lengths"].index(24)
     one_vector, looking_back = (
-        [right[at] for right in over_seeds(copied, "right", attention=attention)]
+        [right[at] for right in by_seed(copied, "right", attention=attention).values()]
         for attention in (False, True)
     )
     assert min(looking_back) > 0.9 > 0.4 > max(one_vector)
