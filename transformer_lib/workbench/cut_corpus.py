@@ -64,12 +64,13 @@ def cut_corpus(data: DataConfig, splits: Sequence[str], cache: Path | None = Non
 
     Raises:
         OSError: a file cannot be read or written, or Multi30k not downloaded.
-        ValueError: a corpus of files, whose content the cache would not notice, or settings that are refused.
+        ValueError: a corpus of files, whose content the cache would not notice, or settings that
+            are refused.
     """
     if corpus_of(data).takes_files:
         raise ValueError(
-            f"data.corpus is {data.corpus!r}, and a cut corpus kept in a cache would not notice that a file "
-            "has changed; train on files of your own with 'python -m transformer_lib train'"
+            f"data.corpus is {data.corpus!r}, and a cut corpus kept in a cache would not notice "
+            "that a file has changed; train on files of your own with 'python -m transformer_lib train'"
         )
     folder = cache or cache_folder()
     path = folder / f"{data.corpus}-{address(data, splits)}.safetensors"
