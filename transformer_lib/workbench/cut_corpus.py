@@ -70,7 +70,7 @@ def cut_corpus(data: DataConfig, splits: Sequence[str], cache: Path | None = Non
     if corpus_of(data).takes_files:
         raise ValueError(
             f"data.corpus is {data.corpus!r}, and a cut corpus kept in a cache would not notice "
-            "that a file has changed; train on files of your own with 'python -m transformer_lib train'"
+            "that a file has changed; train on files of your own with 'transformer-lib train'"
         )
     folder = cache or cache_folder()
     path = folder / f"{data.corpus}-{address(data, splits)}.safetensors"
