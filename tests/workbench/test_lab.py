@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 
 import pytest
 import torch
@@ -141,6 +143,19 @@ def test_a_run_that_diverges_says_so_and_nothing_else(cache):
     figures = lab_run(LAB, 1, ["train.peak_lr=1e30", "train.warmup=1"], cache=cache)
     assert list(figures) == ["diverged"]
     assert "loss is" in figures["diverged"]
+
+
+def test_an_interrupted_run_has_no_figures(cache, monkeypatch):
+    """The loop turns SIGINT and SIGTERM into an orderly end, which must not pass for the end."""
+    read = Batches.__next__
+
+    def interrupted(batches):
+        os.kill(os.getpid(), signal.SIGINT)
+        return read(batches)
+
+    monkeypatch.setattr(Batches, "__next__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lab_run(LAB, 1, cache=cache)
 
 
 def test_what_belongs_to_the_lab_cannot_be_changed():

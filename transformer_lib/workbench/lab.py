@@ -124,6 +124,7 @@ def train_lab(
 
     Raises:
         FloatingPointError: training diverged.
+        KeyboardInterrupt: it was interrupted, so there is no model to measure.
         OSError: as `lab_run`.
         ValueError: as `lab_run`.
     """
@@ -144,6 +145,8 @@ def train_lab(
                 "cpu_s": seconds}  # fmt: skip
 
     outcome = train(model, batches, (), config.train, config.model.d_model, on_evaluate=look)
+    if outcome.reason == "interrupted":  # the loop ends in order; what it left is no lab run
+        raise KeyboardInterrupt
     n_tokens = round(mean_tokens * config.train.steps)
     curve = points(outcome.history)
     return Trained(model.eval(), config, corpus, n_tokens, curve, watch.seconds())
