@@ -33,7 +33,9 @@ WRONG = {
     "a missing file": (("train", "--src", "gone", "--tgt", "text.de"), 1, ["gone", "No such file"]),
     "one side only": (("train", "--src", "text.en"), 1, ["data.tgt is missing"]),
     "three columns": (("train", "--src", "three.tsv"), 1, ["line 1 has 3 columns"]),
-    "a damaged gzip file": (("train", "--src", "cut.gz", "--tgt", "short"), 1, ["damaged gzip"]),
+    "a damaged gzip file": (("train", "--src", "cut.gz", "--tgt", "short"), 1, ["damaged compressed file"]),
+    "a damaged bz2 file": (("train", "--src", "cut.bz2", "--tgt", "short"), 1, ["cut.bz2 is a damaged compressed file"]),
+    "a damaged xz file": (("train", "--src", "cut.xz", "--tgt", "short"), 1, ["cut.xz is a damaged compressed file"]),
     "a single pair": (("train", "--src", "short", "--tgt", "short2"), 1, ["1 pair only"]),
     "files with another corpus": (("train", "--corpus", "grammar", "--src", "text.en", "--tgt", "text.de"), 1, ["data.corpus=files"]),
     # The settings
@@ -115,7 +117,7 @@ def prepared(tmp_path_factory):
     contents = {
         "empty": b"", "empty2": b"", "blank": b"\n \n", "blank2": b"\n\t\n", "short": b"a\n",
         "short2": b"b\n", "latin": "Bär\n".encode("latin-1"), "nul": b"a\0b\n",
-        "three.tsv": b"a\tb\tc\n", "cut.gz": b"\x1f\x8b\x08\0broken", "megabyte": b"dog " * 2**18,
+        "three.tsv": b"a\tb\tc\n", "cut.gz": b"\x1f\x8b\x08\0broken", "cut.bz2": b"BZh91AY&SYbroken", "cut.xz": b"\xfd7zXZ\0broken", "megabyte": b"dog " * 2**18,
     }  # fmt: skip
     for name, content in contents.items():
         (folder / name).write_bytes(content)

@@ -327,6 +327,7 @@ def score_run(
     """
     from transformer_lib import scoring
     from transformer_lib.data.corpus import corpus_of
+    from transformer_lib.training.progress import track
     from transformer_lib.translator import Translator, with_search
 
     check_outputs({"translations": out, "figures": json_}, inputs=())
@@ -342,7 +343,8 @@ def score_run(
     print(corpus_of(data).note(names))
     layer = scoring.best_layer(translator)
     for name in names:
-        found = scoring.score_split(translator, name, layer, progress_bar(name))
+        bar = functools.partial(track, name=name)
+        found = scoring.score_split(translator, name, layer, bar)
         print(found, flush=True)
         figures[name] = found.figures()
     if out:
@@ -353,15 +355,6 @@ def score_run(
         with whole_file(json_) as file:
             json.dump(figures, file, indent=1)
             file.write("\n")
-
-
-def progress_bar(name: str):
-    """Return what shows how far one split is and how long it still takes, on a terminal only."""
-    from rich.console import Console
-    from rich.progress import track
-
-    told = {"description": name, "console": Console(stderr=True), "transient": True}
-    return functools.partial(track, **told, disable=not sys.stderr.isatty())
 
 
 @app.command()

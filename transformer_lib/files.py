@@ -119,11 +119,7 @@ def whole_file(path: AnyPath, binary: bool = False) -> Iterator[IO]:
 
 
 def lock(file: IO) -> None:
-    """Take a lock that no other process can take; it ends with the file or with its process.
-
-    Raises:
-        OSError: another process has it.
-    """
+    """Take a lock that no other process can take; it ends with the file or with its process."""
     if fcntl:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     else:

@@ -43,10 +43,6 @@ def prepare(config: RunConfig, path: str | Path, say: Say = print) -> Prepared:
         config: what to prepare for; the model's vocabulary follows `data.n_pieces`.
         path: the run folder; one that is there must be of the same settings.
         say: told what is being done, a line at a time.
-
-    Raises:
-        OSError: a file cannot be read or written.
-        ValueError: settings or text that are refused, or a folder of another run.
     """
     prepared = examine(config, path, say)
     write(prepared)
@@ -54,12 +50,7 @@ def prepare(config: RunConfig, path: str | Path, say: Say = print) -> Prepared:
 
 
 def examine(config: RunConfig, path: str | Path, say: Say = print) -> Prepared:
-    """Do all of `prepare` but the writing, as every process of a training needs.
-
-    Raises:
-        OSError: a file cannot be read.
-        ValueError: settings or text that are refused, or a folder of another run.
-    """
+    """Do all of `prepare` but the writing, as every process of a training needs."""
     started = time.monotonic()
     run = RunFolder.create(path, config, write=False)
     corpus = load_corpus(config.data)
@@ -157,11 +148,6 @@ def train_run(
         path: the run folder, made if it is not there.
         quiet: say nothing but warnings.
         on_evaluate: see `training.loop.train`.
-
-    Raises:
-        OSError: a file cannot be read or written, or the disk is full.
-        ValueError: settings or text that are refused, or a folder of another run.
-        FloatingPointError: training diverged.
     """
     world = World.from_env(config.train.device)
     progress = Progress(config.train.steps, quiet=quiet or not world.is_main)

@@ -52,21 +52,13 @@ anything = partial(setting, None)
 
 
 def require_positive(**sizes: int | None) -> None:
-    """Refuse a size that is no whole number of 1 or more; None is no size.
-
-    Raises:
-        ValueError: names the size, quotes it, and says what it must be.
-    """
+    """Refuse a size that is no whole number of 1 or more; None is no size."""
     for name, value in sizes.items():
         check_value(name, value, int | None, SIZE)
 
 
 def require_rate(**rates: float) -> None:
-    """Refuse a dropout or smoothing rate outside [0, 1).
-
-    Raises:
-        ValueError: names the rate and quotes it.
-    """
+    """Refuse a dropout or smoothing rate outside [0, 1)."""
     for name, value in rates.items():
         check_value(name, value, float, RATE)
 

@@ -100,20 +100,13 @@ class Translator:
         Args:
             sentences: one string each, in any number and of any length.
             decode: how to search; None is as the run's configuration says.
-
-        Raises:
-            ValueError: a single string, text that is none, or a sentence that is too long.
         """
         return [best.text for best, *_ in self.n_best(sentences, 1, decode)]
 
     def n_best(
         self, sentences: Sequence[str], n_best: int, decode: DecodeConfig | None = None
     ) -> list[list[Translation]]:
-        """Return the best translations of each sentence with their scores, the best first.
-
-        Raises:
-            ValueError: as `translate`, or `n_best` is below 1 or above the beam size.
-        """
+        """Return the best translations of each sentence with their scores, the best first."""
         encoded = self.encode(sentences)
         nothing = [Translation("", 0.0, 0.0, True)]
         found = [nothing] * len(encoded)

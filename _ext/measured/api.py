@@ -6,8 +6,8 @@ from pathlib import Path
 from sphinx.util.docstrings import prepare_docstring
 
 PAGES = {
-    "layers": ["config", "layers"],
-    "data": ["data"],
+    "layers": ["settings", "config", "presets", "layers"],
+    "data": ["files", "data"],
     "models": ["models"],
     "training": ["training"],
     "decoding": ["decoding"],

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import yaml
 
+from measured.chapters import chapters
+
 # What a verdict means, in the order in which they are counted.
 VERDICTS = {
     "holds": "holds here",
@@ -19,8 +21,14 @@ FLAGS = {
 
 
 def read_ledger(root: Path) -> list[dict]:
-    """Return the groups of claims.yml, each with a title and a list of claims."""
-    return yaml.safe_load((root / "claims.yml").read_text(encoding="utf8"))
+    """Return the claims of claims/NN.yml, a group for each chapter, with its title."""
+    groups = []
+    for chapter in chapters(root):
+        file = root / "claims" / f"{chapter.number}.yml"
+        if file.exists():
+            listed = yaml.safe_load(file.read_text(encoding="utf-8"))
+            groups.append({"title": f"{chapter.number} {chapter.title}", "claims": listed})
+    return groups
 
 
 def claims(root: Path) -> list[dict]:

@@ -90,8 +90,49 @@ def test_claim(claim):
     assert problems(claim, anchors_of_the_book()) == []
 
 
-def test_claims_are_numbered_in_order():
-    assert [claim["id"] for claim in CLAIMS] == list(range(1, len(CLAIMS) + 1))
+def place(claim):
+    """Return the number of a claim, and its letter if it was split."""
+    number, letter = re.fullmatch(r"(\d+)([a-z]?)", str(claim["id"])).groups()
+    return int(number), letter
+
+
+def numbering_problems(claims):
+    """Return what is wrong with the numbers of all claims."""
+    places = sorted(place(claim) for claim in claims)
+    numbers = {number for number, _ in places}
+    found = [f"claim {one} is there twice" for one in set(places) if places.count(one) > 1]
+    found += [f"claim {number} is missing" for number in range(1, max(numbers)) if
+              number not in numbers]  # fmt: skip
+    halves = [number for number, letter in places if letter]
+    return found + [f"claim {n} is whole and split" for n in halves if (n, "") in places]
+
+
+def test_claims_are_numbered():
+    assert numbering_problems(CLAIMS) == []
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        ([1, "2a", "2b", 3], []),
+        ([1, 3], ["claim 2 is missing"]),
+        ([1, 1], ["claim (1, '') is there twice"]),
+        ([1, "1a"], ["claim 1 is whole and split"]),
+    ],
+)
+def test_a_claim_may_be_split_and_none_is_lost(ids, expected):
+    assert numbering_problems([{"id": one} for one in ids]) == expected
+
+
+def test_a_claim_stands_with_the_chapter_that_shows_it_first():
+    for group in ledger.read_ledger(checks.ROOT):
+        number = group["title"][:2]
+        assert {claim["chapters"][0] for claim in group["claims"]} == {number}
+
+
+def test_every_file_of_claims_is_read():
+    files = {path.stem for path in (checks.ROOT / "claims").glob("*.yml")}
+    assert files == {group["title"][:2] for group in ledger.read_ledger(checks.ROOT)}
 
 
 def test_chapters_of_the_ledger_exist_in_the_plan():
@@ -121,6 +162,7 @@ WRONG = {
     "no notebook defines": {"anchors": ["claim-8-again"]},
     "stands in 03_multi_head": {"anchors": ["claim-9"]},
     "not named after claim 8": {"anchors": ["claim-9"]},
+    "not named after claim 8a": {"id": "8a"},
     "has no test": {"tests": ["tests/book/test_ledger.py::test_nothing"]},
     "is not the id of a test": {"tests": ["tests/nowhere/test_it.py::test_it"]},
     "a verdict needs an anchor": {"tests": []},

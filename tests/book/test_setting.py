@@ -18,9 +18,10 @@ PAGES = "https://someone.github.io/measured-transformer/"
 def built(request, tmp_path_factory) -> tuple[str, Path]:
     """The landing page alone, built with the setting and without."""
     source = tmp_path_factory.mktemp("source")
-    for name in ("_config.yml", "index.md", "chapters.yml", "claims.yml", "references.bib"):
+    for name in ("_config.yml", "index.md", "chapters.yml", "references.bib"):
         shutil.copy(checks.ROOT / name, source)
-    shutil.copytree(checks.ROOT / "_ext", source / "_ext")
+    for folder in ("_ext", "claims"):
+        shutil.copytree(checks.ROOT / folder, source / folder)
     text = (checks.ROOT / "pyproject.toml").read_text(encoding="utf8")
     assert 'repository_url = ""' in text, "the address is set; this test needs to know both states"
     text = text.replace('repository_url = ""', f'repository_url = "{request.param}"')

@@ -1,6 +1,8 @@
 """Reading parallel text: what is in the files, and clear words when they are wrong."""
 
+import bz2
 import gzip
+import lzma
 import os
 
 import pytest
@@ -12,11 +14,14 @@ from transformer_lib.data.parallel_text import ParallelText, read_lines, read_pa
 
 def write(path, content):
     data = content if isinstance(content, bytes) else content.encode("utf-8")
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    pack = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}.get(
+        path.suffix, bytes
+    )
+    path.write_bytes(pack(data))
     return path
 
 
-@pytest.mark.parametrize("ending", ["", ".gz"])
+@pytest.mark.parametrize("ending", ["", ".gz", ".bz2", ".xz"])
 def test_two_files_give_pairs(tmp_path, ending):
     src = write(tmp_path / f"a.en{ending}", "the dog\nthe cat\n")
     tgt = write(tmp_path / f"a.de{ending}", "der Hund\ndie Katze")
@@ -25,7 +30,7 @@ def test_two_files_give_pairs(tmp_path, ending):
     )
 
 
-@pytest.mark.parametrize("name", ["a.tsv", "a.tsv.gz"])
+@pytest.mark.parametrize("name", ["a.tsv", "a.tsv.gz", "a.tsv.xz"])
 def test_a_table_gives_pairs(tmp_path, name):
     path = write(tmp_path / name, "the dog\tder Hund\n\nthe cat\tdie Katze\n")
     assert read_tsv(path) == ParallelText(["the dog", "the cat"], ["der Hund", "die Katze"])
@@ -77,9 +82,9 @@ BAD_FILES = {
     "UTF-16": ("one\n".encode("utf-16"), "line 1 (is not UTF-8|holds a NUL)"),
     "lone surrogate": (b"\xed\xa0\x80\n", "line 1 is not UTF-8"),
     "NUL": (b"\ntw\0o\n", "line 2 holds a NUL byte"),
-    "cut gzip": (WHOLE_GZIP[:-9], "damaged gzip file"),
-    "garbled gzip": (WHOLE_GZIP[:12] + b"\xff" * 9, "damaged gzip file"),
-    "gzip name only": (b"\x1f\x8b\x00\x00", "damaged gzip file"),
+    "cut gzip": (WHOLE_GZIP[:-9], "damaged compressed file"),
+    "garbled gzip": (WHOLE_GZIP[:12] + b"\xff" * 9, "damaged compressed file"),
+    "gzip name only": (b"\x1f\x8b\x00\x00", "damaged compressed file"),
 }
 
 
@@ -126,3 +131,22 @@ def test_an_unreadable_file_is_an_os_error_in_one_line(tmp_path):
     path.chmod(0)
     with pytest.raises(PermissionError, match=r"^cannot read .*: Permission denied$"):
         list(read_lines(path))
+
+
+def test_text_that_begins_like_a_compressed_file_is_text(tmp_path):
+    path = write(tmp_path / "a.en", "BZh is no word\n")
+    assert list(read_lines(path)) == ["BZh is no word"]
+
+
+def test_text_is_known_by_its_lines_and_sides():
+    texts = [
+        (["a", "b"], ["c", "d"]),
+        (["a"], ["b", "c", "d"]),
+        (["a", "b", "c"], ["d"]),
+        (["ab", ""], ["c", "d"]),
+        (["b", "a"], ["d", "c"]),
+        (["A", "b"], ["c", "d"]),
+    ]
+    digests = {ParallelText(*text).digest for text in texts}
+    assert len(digests) == len(texts)
+    assert ParallelText(["a", "b"], ["c", "d"]).digest in digests

@@ -15,7 +15,7 @@ from transformer_lib.data.batching import Batch, collate
 from transformer_lib.training import checkpoint, update
 from transformer_lib.training.distributed import World
 from transformer_lib.training.loop import train
-from transformer_lib.training.progress import Progress, duration
+from transformer_lib.training.progress import Progress, duration, track
 from transformer_lib.training.run import RunFolder
 
 
@@ -248,6 +248,15 @@ def test_progress_on_a_terminal_renews_its_line():
     train_tiny(configuration(), progress=Progress(12, stream=text))
     assert text.getvalue().count("\r\x1b[2K") == 6
     assert text.getvalue().endswith("\nfinished after 12 steps\n")
+
+
+def test_a_task_shows_how_far_it_is_on_a_terminal_only():
+    groups = [["a"] * 4, ["b"] * 4, ["c"] * 2]
+    for text, lines in ((Terminal(), 3), (io.StringIO(), 0)):
+        assert list(track(groups, "valid", text)) == groups
+        assert text.getvalue().count("\r\x1b[2K") == lines
+        assert ("valid: 8/10, 0 s left" in text.getvalue()) is bool(lines)
+        assert text.getvalue().endswith("\r\x1b[2K" if lines else "")  # nothing stays behind
 
 
 def test_quiet_is_quiet_but_warns(tmp_path):

@@ -108,7 +108,8 @@ def read_pair(src_name: str, src: str | None, tgt_name: str, tgt: str | None) ->
     """
     if src and tgt:
         return read_parallel(src, tgt)
-    if src and Path(src.removesuffix(".gz")).suffix == ".tsv":
+    packed = Path(src or "").suffix in (".gz", ".bz2", ".xz")
+    if src and Path(Path(src).stem if packed else src).suffix == ".tsv":
         return read_tsv(src)
     missing = tgt_name if src else src_name
     raise ValueError(

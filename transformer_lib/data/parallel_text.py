@@ -1,9 +1,11 @@
 """Reading text that is parallel line by line, from two files or one table, plain or compressed."""
 
+import bz2
 import codecs
 import gzip
 import hashlib
 import logging
+import lzma
 import os
 import zlib
 from collections.abc import Iterator
@@ -14,7 +16,8 @@ from transformer_lib.files import AnyPath
 
 logger = logging.getLogger(__name__)
 
-GZIP = b"\x1f\x8b"  # how a compressed file begins; no UTF-8 text does
+PACKED = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open, b"BZh": bz2.open}  # how each begins
+DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError)
 
 
 class ParallelText(NamedTuple):
@@ -35,29 +38,37 @@ class ParallelText(NamedTuple):
 
 
 def read_lines(path: AnyPath) -> Iterator[str]:
-    r"""Read a text file, plain or gzip, without its line ends, `\n` or `\r\n`.
+    r"""Read a text file, plain or compressed, without its line ends, `\n` or `\r\n`.
 
     Only `\n` separates lines: Unicode's other separators may stand within a sentence, and to
     split there would shift one side against the other. A byte order mark is dropped.
 
     Raises:
         OSError: the file is missing, a folder, or not readable.
-        ValueError: not UTF-8, a NUL byte, or a gzip file that is damaged.
+        ValueError: not UTF-8, a NUL byte, or a compressed file that is damaged.
     """
     try:
         with open(path, "rb") as file:
             for number, line in enumerate(unpacked(file), start=1):
                 line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
                 yield decoded(line.removesuffix(b"\n").removesuffix(b"\r"), path, number)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} is a damaged gzip file ({error}); fetch it again") from None
+    except DAMAGED as error:
+        raise ValueError(f"{path} is a damaged compressed file ({error}); fetch it again") from None
     except OSError as error:
+        if error.errno is None:  # so bz2 tells of damage
+            raise ValueError(f"{path} is a damaged compressed file ({error}); "
+                             "fetch it again") from None  # fmt: skip
         raise type(error)(f"cannot read {path}: {error.strerror}") from None
 
 
 def unpacked(file: BufferedReader) -> BufferedIOBase:
     """Return the file, or what it unpacks to if it is compressed."""
-    return gzip.open(file) if file.peek(2)[:2] == GZIP else file
+    start = file.peek(10)[:10]
+    for magic, opened in PACKED.items():
+        # "BZh" alone may begin a text; in a compressed file a digit and the number pi follow.
+        if start.startswith(magic) and (opened is not bz2.open or start[4:] == b"1AY&SY"):
+            return opened(file)
+    return file
 
 
 def decoded(line: bytes, path: AnyPath, number: int) -> str:
@@ -97,7 +108,7 @@ def read_parallel(src_path: AnyPath, tgt_path: AnyPath) -> ParallelText:
 
 
 def read_tsv(path: AnyPath) -> ParallelText:
-    """Read one file with source and target separated by a tab, plain or gzip.
+    """Read one file with source and target separated by a tab, plain or compressed.
 
     Raises:
         OSError: the file cannot be read.

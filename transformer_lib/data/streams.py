@@ -28,9 +28,6 @@ def lines_as_they_come(stream: BufferedIOBase, name: str) -> Iterator[list[str]]
     Args:
         stream: buffered, such as `sys.stdin.buffer`.
         name: what to call it in errors.
-
-    Raises:
-        ValueError: a line is not UTF-8 or holds a NUL byte; the lines before it were yielded.
     """
     number, rest = 0, b""
     while block := stream.read1(1 << 16):

@@ -121,11 +121,7 @@ class Tokenizer:
         return f"Tokenizer({self.vocab_size} pieces, {self.digest[:8]})"
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of the text's pieces, then EOS.
-
-        Raises:
-            ValueError: the text holds a lone surrogate, which UTF-8 cannot encode.
-        """
+        """Return the ids of the text's pieces, then EOS."""
         return [*self._bpe.encode(spaced(text)).ids, EOS]
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
@@ -136,9 +132,6 @@ class Tokenizer:
         """Return the text up to the first EOS; PAD and BOS are passed over.
 
         Bytes that are not UTF-8, as an untrained model may write, become U+FFFD.
-
-        Raises:
-            ValueError: an id lies outside the vocabulary.
         """
         ids = self._checked(ids)
         end = ids.index(EOS) if EOS in ids else len(ids)
@@ -150,18 +143,11 @@ class Tokenizer:
 
         They join to the text again. A letter whose bytes are apart shows in the piece that
         completes it; the pieces before are then empty.
-
-        Raises:
-            ValueError: the text holds a lone surrogate.
         """
         return self.labels(self.encode(text)[:-1])
 
     def labels(self, ids: Iterable[int]) -> list[str]:
-        """Return something to read for every id, for instance on the axis of an attention map.
-
-        Raises:
-            ValueError: an id lies outside the vocabulary.
-        """
+        """Return something to read for every id, for instance on the axis of an attention map."""
         reader = codecs.getincrementaldecoder("utf-8")("replace")
         shown, at_start = [], True
         for token in self._checked(ids):

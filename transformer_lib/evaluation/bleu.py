@@ -56,9 +56,6 @@ def score(hypotheses: Sequence[str], references: Sequence[str], tokenised: bool 
         tokenised: both are lowercased and tokenised already (the Multi30k files `.lc.norm.tok`), so
             sacrebleu is to count them as they are: `tokenize='none', force=True`. Else cased
             detokenised text, cut by sacrebleu's 13a.
-
-    Raises:
-        ValueError: another number of lines, or none.
     """
     check_lines(hypotheses, references)
     bleu, chrf = bleu_metric(tokenised), chrf_metric()
@@ -98,9 +95,6 @@ def interval(
         hypotheses: see `score`.
         references: see `score`.
         tokenised: see `score`.
-
-    Raises:
-        ValueError: another number of lines, or none.
     """
     check_lines(hypotheses, references)
     metric = bleu_metric(tokenised)
@@ -112,11 +106,7 @@ def interval(
 
 
 def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """Return the percentage of lines that equal their reference, outer white space apart.
-
-    Raises:
-        ValueError: another number of lines, or none.
-    """
+    """Return the percentage of lines that equal their reference, outer white space apart."""
     check_lines(hypotheses, references)
     pairs = zip(hypotheses, references, strict=True)
     return 100 * sum(one.strip() == other.strip() for one, other in pairs) / len(references)
@@ -137,9 +127,6 @@ def compare(
         references: one reference for each line.
         tokenised: see `score`.
         n_samples: how often the test set is drawn anew; the draws are the same every time.
-
-    Raises:
-        ValueError: different numbers of lines, or none.
     """
     from sacrebleu.significance import PairedTest
 

@@ -84,12 +84,7 @@ def step_of(path: Path) -> int:
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint: first whole and on the disk, then under its name.
-
-    Raises:
-        FloatingPointError: a value is infinite or not a number; nothing is written.
-        OSError: the disk is full; what was there is untouched.
-    """
+    """Write a checkpoint: first whole and on the disk, then under its name."""
     step = step_of(path)
     require_finite(checkpoint.model, step)
     require_finite(checkpoint.optimizer, step)

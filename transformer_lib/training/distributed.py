@@ -54,11 +54,7 @@ class World:
 
     @classmethod
     def from_env(cls, device: str = "auto") -> "World":
-        """Join the processes that `torchrun` started, or be the only one.
-
-        Raises:
-            ValueError: no such device here.
-        """
+        """Join the processes that `torchrun` started, or be the only one."""
         size = int(os.environ.get("WORLD_SIZE", 1))
         if size == 1:
             return cls(device=pick_device(device))

@@ -1,24 +1,12 @@
-"""What a person sees while a model trains: a line that renews itself, or lines in a pipe."""
+"""What a person sees of a long task: a line that renews itself, or lines in a pipe."""
 
 import sys
-from typing import Any, Protocol, runtime_checkable
+import time
+from collections.abc import Iterator, Sequence
+from io import TextIOBase
+from typing import Any, TypeVar
 
-
-@runtime_checkable
-class Stream(Protocol):
-    """Where lines go: a terminal, a pipe, or a string."""
-
-    def write(self, text: str, /) -> int:
-        """Write text."""
-        ...
-
-    def flush(self) -> None:
-        """Show it now."""
-        ...
-
-    def isatty(self) -> bool:
-        """Whether this is a terminal."""
-        ...
+Group = TypeVar("Group", bound=Sequence)
 
 
 class Progress:
@@ -30,7 +18,7 @@ class Progress:
         stream: where to write; standard error if not given.
     """
 
-    def __init__(self, steps: int, quiet: bool = False, stream: Stream | None = None) -> None:
+    def __init__(self, steps: int, quiet: bool = False, stream: TextIOBase | None = None) -> None:
         self.steps = steps
         self.quiet = quiet
         self.stream = stream or sys.stderr
@@ -46,11 +34,11 @@ class Progress:
             f"{duration(seconds_left)} left"
         )
         if self.stream.isatty():
-            self.stream.write(f"\r\x1b[2K{line}")
+            renew(line, self.stream)
             self.open_line = True
         else:
             self.stream.write(line + "\n")
-        self.stream.flush()
+            self.stream.flush()
 
     def say(self, line: str, always: bool = False) -> None:
         """Write a line that stays; `always`, for warnings, also when quiet."""
@@ -59,6 +47,30 @@ class Progress:
         self.stream.write(("\n" if self.open_line else "") + line + "\n")
         self.stream.flush()
         self.open_line = False
+
+
+def renew(line: str, stream: TextIOBase) -> None:
+    """Write a line of a terminal over the one before."""
+    stream.write(f"\r\x1b[2K{line}")
+    stream.flush()
+
+
+def track(groups: list[Group], name: str, stream: TextIOBase | None = None) -> Iterator[Group]:
+    """Yield the groups; on a terminal show how many of their items are done, and the time left.
+
+    Args:
+        groups: lists of items that take about as long each.
+        name: what is shown before the numbers.
+        stream: where to write; standard error if not given.
+    """
+    stream = stream or sys.stderr
+    total, done, started = sum(map(len, groups)), 0, time.monotonic()
+    for group in groups:
+        yield group
+        done += len(group)
+        if stream.isatty():
+            left = (time.monotonic() - started) / done * (total - done)
+            renew(f"{name}: {done:,}/{total:,}, {duration(left)} left" * (done < total), stream)
 
 
 def duration(seconds: float) -> str:

@@ -136,11 +136,7 @@ class RunFolder:
         return records
 
     def environment(self) -> dict[str, str]:
-        """Return the versions and the hardware with which the run was begun or last went on.
-
-        Raises:
-            OSError: the file cannot be read; a run that was passed on may lack it.
-        """
+        """Return the versions and the hardware with which the run was begun or last went on."""
         return json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
 
     def rewind(self, step: int) -> list[dict[str, Any]]:
