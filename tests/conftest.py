@@ -15,7 +15,7 @@ else:
     import transformer_lib.data.grammar  # noqa: F401
 
     # Before the rest of the library is imported: every public signature is checked at run time.
-    install_import_hook("transformer_lib", "beartype.beartype")
+    install_import_hook("transformer_lib", "typechecker.check")
 
 import hypothesis
 import numpy as np
