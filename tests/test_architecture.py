@@ -13,7 +13,7 @@ import transformer_lib
 
 ROOT = Path(transformer_lib.__file__).parent
 FLOORS = [
-    {"settings", "files"},
+    {"settings", "files", "exits"},
     {"config"},
     {"layers", "data", "presets"},
     {"models"},

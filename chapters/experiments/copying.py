@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformer_lib.cli import exit_with
 from transformer_lib.config import BOS, EOS, RNNConfig
+from transformer_lib.exits import exit_with
 from transformer_lib.models.rnn import RecurrentSeq2Seq
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "copying.json"

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torch import nn
-from transformer_lib.cli import exit_with
 from transformer_lib.config import DecodeConfig, RunConfig
 from transformer_lib.data.corpus import ParallelText, load_split, splits_of
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.evaluation.bleu import exact_match
+from transformer_lib.exits import exit_with
 from transformer_lib.files import replace_file
 from transformer_lib.presets import PRESETS
 from transformer_lib.recipe import trained

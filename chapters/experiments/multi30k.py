@@ -22,10 +22,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from transformer_lib.cli import exit_with
 from transformer_lib.config import RunConfig
 from transformer_lib.data.corpus import ParallelText, load_split
 from transformer_lib.evaluation import bleu
+from transformer_lib.exits import exit_with
 from transformer_lib.presets import PRESETS
 from transformer_lib.recipe import examine, padding_of, trained
 from transformer_lib.training.distributed import is_first_process, launcher

@@ -15,14 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from transformer_lib.cli import exit_with
 from transformer_lib.config import DecodeConfig
 from transformer_lib.data.corpus import ParallelText, load_split
 from transformer_lib.evaluation import bleu
+from transformer_lib.exits import exit_with
 from transformer_lib.models import build_model
 from transformer_lib.training.checkpoint import MODEL, checkpoints, load_weights
+from transformer_lib.training.environment import environment
 from transformer_lib.training.files import read_tensors
-from transformer_lib.training.run import RunFolder, environment
+from transformer_lib.training.run import RunFolder
 from transformer_lib.translator import Translator
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformer_lib.cli import exit_with
+from transformer_lib.exits import exit_with
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "recall.json"
 N_WORDS = 8  # so chance is 1 in 8
