@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.settings import ROOT
-from transformer_lib.training.run import environment
+from transformer_lib.training.environment import environment
 from transformer_lib.workbench import results
 
 RESULTS, REHEARSALS = ROOT / "chapters" / "results", ROOT / "runs"

@@ -12,7 +12,7 @@ import pytest
 import torch
 from tiny_translator import SETTINGS, tiny_run, write_text
 
-from transformer_lib import cli
+from transformer_lib import cli, exits
 
 COMMANDS = ("prepare", "train", "translate", "score", "info")
 
@@ -123,7 +123,7 @@ def test_memory_that_runs_out_is_one_line(capsys, error):
         raise error
 
     with pytest.raises(SystemExit) as stop:
-        cli.exit_with(fail)
+        exits.exit_with(fail)
     assert stop.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: out of memory; lower decode.batch_size")
@@ -134,7 +134,7 @@ def test_a_fault_of_ours_is_not_hidden():
         raise RuntimeError("shapes do not fit")
 
     with pytest.raises(RuntimeError, match="shapes do not fit"):
-        cli.exit_with(fail)
+        exits.exit_with(fail)
 
 
 def test_n_best_prints_ranks_and_scores(call, run):

@@ -164,7 +164,7 @@ def test_one_name_is_one_file(tmp_path):
 def test_a_program_that_is_told_to_end_leaves_no_hidden_file(tmp_path):
     """Its output was half written when SIGTERM came."""
     program = (
-        "import sys; from transformer_lib.cli import exit_with\n"
+        "import sys; from transformer_lib.exits import exit_with\n"
         "from transformer_lib.files import whole_file\n"
         "def work():\n"
         "    with whole_file(sys.argv[1]) as file:\n"
@@ -181,10 +181,10 @@ def test_a_program_that_is_told_to_end_leaves_no_hidden_file(tmp_path):
 
 
 def test_text_is_utf8_whatever_the_system_says(tmp_path, monkeypatch):
-    from transformer_lib import cli
+    from transformer_lib import exits
 
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="cp1252"))
     with pytest.raises(SystemExit):
-        cli.exit_with(lambda: print("→ ä"))
+        exits.exit_with(lambda: print("→ ä"))
     assert raw.getvalue().decode("utf-8") == "→ ä\n"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from transformer_lib.config import RunConfig
-from transformer_lib.exits import UsageError, exit_with
+from transformer_lib.exits import INTERRUPTED, UsageError, exit_with
 from transformer_lib.files import check_outputs, whole_file
 from transformer_lib.presets import PRESETS
 from transformer_lib.settings import nearest

@@ -1,4 +1,4 @@
-"""How a program of ours ends: every expected error is one line on standard error."""
+"""How a program ends: its exit code, and every expected error as one line on standard error."""
 
 import logging
 import os
@@ -12,7 +12,6 @@ from typing import NoReturn
 import typer
 
 UsageError = typer.BadParameter.__base__  # its home differs between versions of typer
-
 USAGE, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
 

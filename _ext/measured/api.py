@@ -13,7 +13,7 @@ PAGES = {
     "decoding": ["decoding"],
     "evaluation": ["evaluation"],
     "figures": ["figures"],
-    "translator": ["translator", "recipe", "scoring", "cli"],
+    "translator": ["translator", "recipe", "scoring", "exits", "cli"],
     "workbench": ["workbench"],
 }
 

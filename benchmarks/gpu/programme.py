@@ -15,7 +15,8 @@ from benchmarks.gpu import luggage
 from benchmarks.gpu.sizes import RECIPES, WAYS, Figures, Sizes, settings_of
 from benchmarks.settings import ROOT
 from transformer_lib.files import replace_file
-from transformer_lib.training.run import environment, to_json
+from transformer_lib.training.environment import environment
+from transformer_lib.training.run import to_json
 
 RESULT, TRANSLATIONS = "gpu.json", "translations.json"
 SCHEMA = 1

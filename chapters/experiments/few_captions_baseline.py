@@ -12,6 +12,7 @@ from transformer_lib.workbench.labs import FEW_CAPTIONS
 EXPERIMENT = lab_experiment(
     __file__, __doc__, FEW_CAPTIONS, {"baseline": ()}, range(1, 6), minutes=3
 )
+main = EXPERIMENT.main
 
 if __name__ == "__main__":
-    exit_with(EXPERIMENT.main)
+    exit_with(main)

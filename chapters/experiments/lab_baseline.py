@@ -10,6 +10,7 @@ from transformer_lib.workbench.labs import GRAMMAR
 EXPERIMENT = lab_experiment(
     __file__, __doc__, GRAMMAR, {"baseline": ()}, range(1, 11), minutes=3
 )
+main = EXPERIMENT.main
 
 if __name__ == "__main__":
-    exit_with(EXPERIMENT.main)
+    exit_with(main)

@@ -9,8 +9,9 @@ from tiny_run import configuration, train_tiny
 
 from transformer_lib.training import checkpoint
 from transformer_lib.training import run as run_module
+from transformer_lib.training.environment import environment
 from transformer_lib.training.files import DamagedFile
-from transformer_lib.training.run import RunFolder, environment
+from transformer_lib.training.run import RunFolder
 
 
 def test_a_run_folder_tells_what_it_is(tmp_path):

@@ -6,22 +6,19 @@ the last checkpoints. The command line adds `curve.svg`.
 """
 
 import json
-import os
-import platform
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from transformer_lib.config import RunConfig
 from transformer_lib.files import explain_full_disk, lock, replace_file
 from transformer_lib.training import checkpoint
 from transformer_lib.training.ending import why_over
+from transformer_lib.training.environment import environment
 from transformer_lib.training.files import (
     DamagedFile,
     read_state,
@@ -275,32 +272,3 @@ def require_same(path: Path, there: RunConfig, wanted: RunConfig) -> None:
         raise ValueError(
             f"{path} was made with {told}{more}; name another folder, or give the same settings"
         )
-
-
-def environment() -> dict[str, str]:
-    """Return what results depend on besides the configuration: versions and hardware models."""
-    values = {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "system": f"{platform.system()} {platform.machine()}",
-        "cpu": cpu_model(),
-        "cores": str(os.cpu_count()),
-        "threads": str(torch.get_num_threads()),
-        "processes": os.environ.get("WORLD_SIZE", "1"),
-    }
-    if "numpy" in sys.modules:
-        values["numpy"] = sys.modules["numpy"].__version__
-    if torch.cuda.is_available():
-        values["gpu"] = torch.cuda.get_device_name()
-        values["cuda"] = str(torch.version.cuda)
-    return values
-
-
-def cpu_model() -> str:
-    """Return the processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -22,7 +22,7 @@ from typing import Any
 
 from transformer_lib.files import replace_file
 from transformer_lib.settings import nearest
-from transformer_lib.training.run import environment
+from transformer_lib.training.environment import environment
 from transformer_lib.workbench.commits import CHECKOUT, commit
 
 Result = dict[str, Any]
