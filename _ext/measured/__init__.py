@@ -8,14 +8,19 @@ import re
 from functools import partial
 from pathlib import Path
 
-from measured import api, chapters, ledger, repository
+from measured import api, chapters, footer, ledger, paths, repository, symptoms
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACEHOLDER = re.compile(r"<!-- made: ([a-z-]+) -->")
 
 MAKERS = {
     "chapter-map": lambda: chapters.chapter_map(ROOT),
+    "progress": lambda: chapters.progress(ROOT),
+    "promises": lambda: chapters.promises(ROOT),
+    "reading-paths": lambda: paths.reading_paths(ROOT),
     "ledger": lambda: ledger.ledger(ROOT),
+    "ledger-progress": lambda: ledger.progress(ROOT),
+    "symptoms": lambda: symptoms.symptom_index(ROOT),
     **{f"library-{page}": partial(api.modules, ROOT, page) for page in api.PAGES},
     "citation": lambda: repository.citation(ROOT),
 }
@@ -55,6 +60,7 @@ def _last_made(env) -> dict[str, str]:
 def setup(app):
     """Connect the makers and the repository setting to Sphinx."""
     app.connect("config-inited", repository.configure)
+    app.connect("config-inited", footer.configure)
     app.connect("source-read", _on_source_read)
     app.connect("env-get-outdated", _changed_pages)
     app.connect("build-finished", repository.write_sitemap)

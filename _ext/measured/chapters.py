@@ -1,7 +1,7 @@
-"""The map on the landing page: chapter, paper section, module, reading time."""
+"""What is made of chapters.yml: the map, the promises of the landing page, the README's table."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -19,6 +19,7 @@ class Chapter:
     measured: str
     modules: list[str]
     root: Path
+    able: list[str] = field(default_factory=list)
 
     @property
     def number(self) -> str:
@@ -60,6 +61,33 @@ def chapter_map(root: Path) -> str:
         "|:--|:--|:--|:--|",
     ]
     rows += [_row(chapter) for chapter in chapters(root)]
+    return "\n".join(rows)
+
+
+def progress(root: Path) -> str:
+    """Return which chapters can be read today."""
+    every = chapters(root)
+    written = [chapter.number for chapter in every if chapter.written]
+    named = ", ".join(written) if written else "none yet"
+    return f"**{len(written)} of {len(every)} chapters can be read today ({named}).**"
+
+
+def promises(root: Path) -> str:
+    """Return what a reader of the written chapters can do, as a list; nothing else is promised."""
+    return "\n".join(
+        f"- {promise}" for chapter in chapters(root) if chapter.written for promise in chapter.able
+    )
+
+
+def reading_order(root: Path) -> str:
+    """Return the table of README.md, whose links lead to the notebooks."""
+    rows = ["| | Chapter | Paper | Code |", "|:--|:--|:--|:--|"]
+    for chapter in chapters(root):
+        title = f"{chapter.title} (planned)"
+        if chapter.written:
+            title = f"[{chapter.title}](chapters/{chapter.file}.ipynb)"
+        code = ", ".join(f"`{module}`" for module in chapter.modules)
+        rows.append(f"| {chapter.number} | {title} | {chapter.paper} | {code} |")
     return "\n".join(rows)
 
 

@@ -45,6 +45,16 @@ def ledger(root: Path) -> str:
     return "\n\n".join(parts)
 
 
+def progress(root: Path) -> str:
+    """Return how many claims have been tested, for the landing page."""
+    every = claims(root)
+    n_open = sum(claim["verdict"] == "open" for claim in every)
+    return (
+        f"Of its {len(every)} claims {len(every) - n_open} have been tested so far, and {n_open} "
+        "are open."
+    )
+
+
 def _count(every: list[dict]) -> str:
     counts = {verdict: sum(c["verdict"] == verdict for c in every) for verdict in VERDICTS}
     named = (f"{number} {VERDICTS[verdict]}" for verdict, number in counts.items() if number)

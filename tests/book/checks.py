@@ -1,5 +1,6 @@
 """What a chapter must be: each check takes a notebook and returns its problems, one line each."""
 
+import ast
 import json
 import re
 from itertools import pairwise
@@ -312,4 +313,35 @@ def volatile_metadata(notebook: Notebook) -> list[str]:
     extra = {key for cell in notebook["cells"] for key in cell["metadata"]} - kept
     if extra:
         problems.append(f"cell metadata {sorted(extra)}; run tools/run_notebooks.py --clean")
+    return problems
+
+
+# ----------------------------------------------------------------------
+# Tests that the ledger and the symptom index name
+
+TEST_ID = re.compile(r"(tests/[\w/]+\.py)((?:::\w+)+)")
+
+
+def names_of_tests(path: str) -> set[str]:
+    """Return the names of the tests in a file, as pytest writes them after the path."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf8"))
+    names = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            names.add(f"::{node.name}")
+        elif isinstance(node, ast.ClassDef):
+            inner = (part for part in node.body if isinstance(part, ast.FunctionDef))
+            names |= {f"::{node.name}::{part.name}" for part in inner}
+    return {name for name in names if name.rpartition("::")[2].startswith("test")}
+
+
+def missing_tests(ids: list[str]) -> list[str]:
+    """Every id leads to a test that exists."""
+    problems = []
+    for test in ids:
+        match = TEST_ID.fullmatch(test)
+        if not match or not (ROOT / match[1]).exists():
+            problems.append(f"{test!r} is not the id of a test in tests/")
+        elif match[2] not in names_of_tests(match[1]):
+            problems.append(f"{match[1]} has no test {match[2]!r}")
     return problems

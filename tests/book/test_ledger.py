@@ -1,6 +1,5 @@
 """The ledger points only at what exists; no claim is settled without an anchor and a test."""
 
-import ast
 import re
 
 import pytest
@@ -21,25 +20,11 @@ FIELDS = {
     "verdict",
     "finding",
 }
-TEST_ID = re.compile(r"(tests/[\w/]+\.py)((?:::\w+)+)")
 
 
 def anchors_of_the_book():
     paths = (checks.ROOT / "chapters").glob("*.ipynb")
     return {label: path.stem for path in paths for label in checks.anchors(checks.read(path))}
-
-
-def names_of_tests(path):
-    """Return the names of the tests in a file, as pytest writes them after the path."""
-    tree = ast.parse((checks.ROOT / path).read_text(encoding="utf8"))
-    names = set()
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef):
-            names.add(f"::{node.name}")
-        elif isinstance(node, ast.ClassDef):
-            inner = (part for part in node.body if isinstance(part, ast.FunctionDef))
-            names |= {f"::{node.name}::{part.name}" for part in inner}
-    return {name for name in names if name.rpartition("::")[2].startswith("test")}
 
 
 def problems(claim, anchors):
@@ -59,7 +44,7 @@ def problems(claim, anchors):
         found.append(f"flags {sorted(unknown)} are unknown")
     if re.search(r"\d+\.\d+|\d\s?%", claim["finding"]):
         found.append("the finding holds a measured figure; it belongs in the chapter")
-    return found + _anchor_problems(claim, anchors) + _test_problems(claim)
+    return found + _anchor_problems(claim, anchors) + checks.missing_tests(claim["tests"])
 
 
 def _anchor_problems(claim, anchors):
@@ -71,17 +56,6 @@ def _anchor_problems(claim, anchors):
             found.append(f"({anchor})= stands in {anchors[anchor]}, not in {claim['chapters']}")
         if not re.fullmatch(rf"claim-{claim['id']}(-[\w-]+)?", anchor):
             found.append(f"anchor {anchor!r} is not named after claim {claim['id']}")
-    return found
-
-
-def _test_problems(claim):
-    found = []
-    for test in claim["tests"]:
-        match = TEST_ID.fullmatch(test)
-        if not match or not (checks.ROOT / match[1]).exists():
-            found.append(f"{test!r} is not the id of a test in tests/")
-        elif match[2] not in names_of_tests(match[1]):
-            found.append(f"{match[1]} has no test {match[2]!r}")
     return found
 
 
@@ -190,3 +164,11 @@ def test_the_page_counts_verdicts_and_links_to_the_anchor(monkeypatch):
     assert "**2 claims: 1 holds here, 1 open.**" in page
     assert "Shown: {ref}`claim-8`" in page
     assert "Planned: chapter 02" in page
+
+
+def test_the_landing_page_counts_what_is_open(monkeypatch):
+    groups = [{"title": "Attention", "claims": [RIGHT, RIGHT | {"verdict": "open"}, RIGHT]}]
+    monkeypatch.setattr(ledger, "read_ledger", lambda root: groups)
+    assert ledger.progress(checks.ROOT).startswith(
+        "Of its 3 claims 2 have been tested so far, and 1"
+    )

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urldefrag
 
 import pytest
 from bs4 import BeautifulSoup
+from measured.footer import version
 
 from book.checks import ROOT
 
@@ -75,6 +76,11 @@ def test_every_image_has_alt_text(book):
         if len(image.get("alt", "").split()) < 4 and "logo" not in image.get("class", [])
     ]
     assert missing == []
+
+
+def test_every_page_has_the_version_and_says_how_to_report_an_error(book):
+    wanted = f"version {version(ROOT)}. Found an error?"
+    assert [p.name for p in pages(book) if wanted not in soup(p).footer.get_text()] == []
 
 
 def test_pages_name_no_path_of_this_machine(book):

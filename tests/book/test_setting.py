@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from measured import repository
+from measured import footer, repository
 
 from book import checks
 from book.conftest import build_book
@@ -18,7 +18,13 @@ PAGES = "https://someone.github.io/measured-transformer/"
 def built(request, tmp_path_factory) -> tuple[str, Path]:
     """The landing page alone, built with the setting and without."""
     source = tmp_path_factory.mktemp("source")
-    for name in ("_config.yml", "index.md", "chapters.yml", "references.bib"):
+    for name in (
+        "_config.yml",
+        "index.md",
+        "chapters.yml",
+        "references.bib",
+        "reading_paths.yml",
+    ):
         shutil.copy(checks.ROOT / name, source)
     for folder in ("_ext", "claims"):
         shutil.copytree(checks.ROOT / folder, source / folder)
@@ -63,6 +69,17 @@ def test_citation(built):
     page = (pages / "index.html").read_text(encoding="utf8")
     assert ("How to cite" in page) == bool(url)
     assert (PAGES in page) == bool(url)
+
+
+def test_the_foot_says_the_version_and_where_to_report_an_error(built):
+    url, pages = built
+    soup = BeautifulSoup((pages / "index.html").read_text(encoding="utf8"), "html.parser")
+    foot = soup.select_one("footer.bd-footer-content")
+    text = " ".join(foot.get_text().split())
+    assert f"version {footer.version(checks.ROOT)}. Found an error? Open an issue" in text
+    assert ("in the repository that this copy came from" in text) != bool(url)
+    links = {a["href"] for a in foot.find_all("a", href=True)}
+    assert (f"{URL}/issues/new" in links) == bool(url)
 
 
 @pytest.mark.parametrize("address", ["github.com/a/b", "https://github.com/a", "http://x.org/a/b"])
