@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from measured.chapters import Chapter, chapters, reading_minutes
+from measured.chapters import Chapter, chapters
 
 
 def read_paths(root: Path) -> list[dict]:
@@ -22,7 +22,7 @@ def reading_paths(root: Path) -> str:
 def minutes_today(path: dict, known: dict[str, Chapter]) -> int:
     """Return how long the chapters of a path that exist take to read."""
     numbers = {number for step in path["steps"] for number in step["chapters"]}
-    return sum(reading_minutes(known[n].path) for n in numbers if known[n].written)
+    return sum(known[n].reading_time.main for n in numbers if known[n].written)
 
 
 def _tab(path: dict, known: dict[str, Chapter]) -> str:
