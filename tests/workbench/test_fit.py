@@ -9,22 +9,24 @@ from transformer_lib.models import build_model
 from transformer_lib.workbench.fit import accuracies, fit
 
 SMALL = ModelConfig(
-    d_model=64, n_heads=4, n_encoder_layers=1, n_decoder_layers=1, d_ff=64, dropout=0.0
-)
+    d_model=64, n_heads=4, n_encoder_layers=1, n_decoder_layers=1, d_ff=64, dropout=0.0,
+    norm_order="pre",
+)  # fmt: skip
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # which costs several times the training
 def test_a_small_transformer_learns_to_copy():
-    found = fit(SMALL, copying(6, 2, 5), steps=300)
+    found = fit(SMALL, copying(16, 4, 8), steps=400, peak_lr=5e-3)
     assert found.accuracy > 0.99
     assert not found.model.training
-    assert found.accuracy == pytest.approx(sum(found.by_length.values()) / 4)
-    assert set(found.by_length) == set(range(2, 6))
+    assert found.accuracy == pytest.approx(sum(found.by_length.values()) / 5)
+    assert set(found.by_length) == set(range(4, 9))
     assert found.history[-1]["loss"] < 0.1 < found.history[0]["loss"]
 
 
 def test_a_model_that_has_learned_nothing_guesses():
     found = fit(SMALL, copying(8, 2, 8), steps=1)
-    assert 0.02 < found.accuracy < 0.35
+    assert 0.02 < found.accuracy < 0.3
 
 
 def test_the_same_seed_gives_the_same_model_and_another_another():
