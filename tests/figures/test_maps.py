@@ -96,8 +96,9 @@ def test_printed_numbers_can_be_read_on_their_colour(scale):
                         to_hex(cell)) >= 4.5  # fmt: skip
 
 
-def test_the_scale_of_signed_values_is_centred_on_zero():
-    (axes,) = signed_map(SIGNED, QUERIES, KEYS, "Signs", **ENDS).axes
+@pytest.mark.parametrize("values", [SIGNED, -SIGNED])
+def test_the_scale_of_signed_values_is_centred_on_zero(values):
+    (axes,) = signed_map(values, QUERIES, KEYS, "Signs", **ENDS).axes
     (mesh,) = axes.collections
     assert mesh.get_clim() == (-2, 2)
     red, green, blue, _ = mesh.cmap(mesh.norm(0.0))
