@@ -13,12 +13,11 @@ from transformer_lib.config import RunConfig
 from transformer_lib.data.corpus import VALID, ParallelText, corpus_of, load_split, splits_of
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.evaluation import bleu
-from transformer_lib.files import replace_file
 from transformer_lib.models import build_model
 from transformer_lib.recipe import train_run
 from transformer_lib.training import checkpoint
-from transformer_lib.training.files import read_tensors, tensors_to_bytes
-from transformer_lib.training.run import RunFolder, to_json
+from transformer_lib.training.files import read_tensors
+from transformer_lib.training.run import RunFolder
 from transformer_lib.translator import Translator
 
 GOAL = 41.0  # BLEU on validation
@@ -49,7 +48,7 @@ def train(recipe: str, seed: int, way: Way, sizes: Sizes, work: Path) -> Figures
         return {**figures, "stopped_at": outcome.step}
     figures |= scored(folder, sizes)
     if watched:
-        keep(run, work / KEPT)
+        run.export(work / KEPT, half=True)
     shutil.rmtree(folder)
     return figures
 
@@ -143,12 +142,3 @@ def told(metrics: list[Figures]) -> Figures:
         "seconds_to_goal": reached[0]["train_s"] if reached else None,
         "curve": curve,
     }
-
-
-def keep(run: RunFolder, folder: Path) -> None:
-    """Write the averaged weights of a run in half precision, as a run folder of their own."""
-    folder.mkdir(parents=True, exist_ok=True)
-    half = {name: tensor.half() for name, tensor in run.averaged_weights().items()}
-    replace_file(folder / "model.safetensors", tensors_to_bytes(half))
-    replace_file(folder / "tokenizer.json", run.tokenizer_path.read_bytes())
-    replace_file(folder / "config.json", to_json(run.config.to_dict()))

@@ -22,12 +22,10 @@ from transformer_lib.data.corpus import ParallelText, load_split, splits_of
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.evaluation.bleu import exact_match
 from transformer_lib.exits import exit_with
-from transformer_lib.files import replace_file
 from transformer_lib.presets import PRESETS
 from transformer_lib.recipe import trained
 from transformer_lib.training.distributed import is_first_process
-from transformer_lib.training.files import tensors_to_bytes
-from transformer_lib.training.run import RunFolder, to_json
+from transformer_lib.training.run import RunFolder
 from transformer_lib.translator import SHIPPED, Translator
 from transformer_lib.workbench import results
 from transformer_lib.workbench.options import (
@@ -90,17 +88,6 @@ def watch(config: RunConfig, run: Path, started: float):
     return on_evaluate
 
 
-def ship(run: RunFolder, folder: Path) -> None:
-    """Write the run's averaged weights, in half precision, where the package looks for them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    half = {
-        name: tensor.half() for name, tensor in run.averaged_weights().items()
-    }
-    replace_file(folder / "model.safetensors", tensors_to_bytes(half))
-    replace_file(folder / "tokenizer.json", run.tokenizer_path.read_bytes())
-    replace_file(folder / "config.json", to_json(run.config.to_dict()))
-
-
 def times(history: list[dict], scoring: float) -> dict[str, float]:
     """Return the seconds of each part of the command.
 
@@ -135,7 +122,7 @@ def evaluations(run: RunFolder) -> list[dict]:
 def scored(run: RunFolder, places: Places, quick: bool) -> dict[str, Any]:
     """Score what ships on the four test splits; return all figures."""
     started = time.monotonic()
-    ship(run, places.shipped)
+    run.export(places.shipped, half=True)
     translator = Translator.load(places.shipped, device="cpu")
     data = run.config.data
     exact = {}
