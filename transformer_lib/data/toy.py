@@ -98,8 +98,7 @@ def looking_up(
 ) -> Task:
     """Name the value that stands beside a key: k1 v1 k2 v2 k1 -> v1.
 
-    Hard to discover where every source is long: a small Transformer that also sees single pairs
-    (shortest=1) learned it, one that sees two or more at a time stayed at guessing among them.
+    Hard to discover for a model: begin with few keys, and with single pairs among the sources.
 
     Args:
         n_keys: how many keys there are; those of a source are all different.
