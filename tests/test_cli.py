@@ -263,7 +263,7 @@ def test_a_model_of_the_grammar_warns_of_unknown_words(call, run, monkeypatch):
     monkeypatch.setattr(Translator, "unknown_words", lambda self, sentence: ["hello", "world"])
     code, out, err = call("translate", "--run", run, "hello world")
     assert code == 0
-    assert err.startswith("warning: this model's grammar does not know 'hello', 'world'")
+    assert err.startswith("warning: this model does not know 'hello', 'world'")
     assert out.count("\n") == 1
 
 
