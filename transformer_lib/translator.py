@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformer_lib.config import DecodeConfig, RunConfig
 from transformer_lib.data.batching import pad
 from transformer_lib.data.pairs import MOST_TOKENS
-from transformer_lib.data.text import located, normal
+from transformer_lib.data.text import located, normal, one_line
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.decoding.attention import cross_attention
 from transformer_lib.decoding.beam import beam_search
@@ -187,13 +187,21 @@ class Translator:
         if not isinstance(sentence, str):
             raise ValueError(f"the sentence is {sentence!r}; give text, or an empty string")
         text = self.normal(sentence)
-        ids = self.tokenizer.encode(text) if text else []
+        ids = self.ids(text)
         if len(ids) > self.most_tokens:
             raise ValueError(
                 f"the sentence, which begins {text[:20]!r}, has {len(ids):,} tokens, more than the "
                 f"{self.most_tokens:,} that can be read; split it"
             )
         return ids
+
+    def is_too_long(self, sentence: str) -> bool:
+        """Whether a sentence has more tokens than can be read."""
+        return len(self.ids(self.normal(sentence))) > self.most_tokens
+
+    def ids(self, text: str) -> list[int]:
+        """Return the ids of a text in the form of `normal`, of any length."""
+        return self.tokenizer.encode(text) if text else []
 
     def normal(self, sentence: str) -> str:
         """Return the sentence in the form of the text that the run was trained on."""
@@ -237,7 +245,7 @@ class Translator:
 
     def read(self, hypothesis: Hypothesis) -> Translation:
         """Turn tokens into one line of text."""
-        text = " ".join(self.tokenizer.decode(hypothesis.words).splitlines())
+        text = one_line(self.tokenizer.decode(hypothesis.words))
         _, score, log_prob, finished = hypothesis
         return Translation(text, score, log_prob, finished)
 

@@ -84,6 +84,11 @@ def checked(line: str) -> str:
     return line
 
 
+def one_line(text: str) -> str:
+    """Return what a model wrote as a line that can be read again; it may write any byte."""
+    return " ".join(text.replace("\0", " ").replace("\t", " ").splitlines())
+
+
 def decoded(line: bytes, number: int) -> str:
     r"""Return a line of a file as text, without its end (`\n`, `\r\n`) and, first, its mark.
 
