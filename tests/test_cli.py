@@ -147,6 +147,27 @@ def test_n_best_prints_ranks_and_scores(call, run):
     assert scores == sorted(scores, reverse=True)
 
 
+def test_n_best_prints_as_many_lines_for_a_blank_line(call, run, tmp_path):
+    (tmp_path / "in").write_text("The dog sleeps.\n\nThe man waits.\n", encoding="utf-8")
+    code, out, _ = call("translate", "--run", run, "--n-best", 3, "--input", tmp_path / "in")
+    assert code == 0
+    assert [line.split("\t")[0] for line in out.splitlines()] == ["1", "2", "3"] * 3
+    assert [line.split("\t")[2] for line in out.splitlines()[3:6]] == [""] * 3
+
+
+def test_a_file_is_checked_to_its_end_before_its_first_line_is_translated(
+    call, run, tmp_path, monkeypatch
+):
+    from transformer_lib.translator import Translator
+
+    monkeypatch.setattr(Translator, "n_best", lambda *_: pytest.fail("translated"))
+    for bad in ("dog " * 2000, "a\rb"):
+        (tmp_path / "in").write_bytes(b"The dog sleeps.\n" * 1800 + bad.encode() + b"\nThe end.\n")
+        code, out, err = call("translate", "--run", run, "--input", tmp_path / "in")
+        assert (code, out) == (1, "")
+        assert f"error: {tmp_path / 'in'}, line 1,801" in err
+
+
 def test_search_settings_can_be_changed(call, run):
     short = ("--set", "decode.extra_length=0", "--set", "decode.beam_size=1")
     code, out, err = call("translate", "--run", run, *short, "The")
@@ -263,7 +284,7 @@ def test_a_model_of_the_grammar_warns_of_unknown_words(call, run, monkeypatch):
     monkeypatch.setattr(Translator, "unknown_words", lambda self, sentence: ["hello", "world"])
     code, out, err = call("translate", "--run", run, "hello world")
     assert code == 0
-    assert err.startswith("warning: this model's grammar does not know 'hello', 'world'")
+    assert err.startswith("warning: this model does not know 'hello', 'world'")
     assert out.count("\n") == 1
 
 

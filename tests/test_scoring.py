@@ -9,7 +9,7 @@ from tiny_translator import tiny_run
 from transformer_lib import scoring
 from transformer_lib.config import DataConfig, DecodeConfig
 from transformer_lib.data import grammar
-from transformer_lib.data.corpus import Grammar, ParallelText, corpus_of, load_split
+from transformer_lib.data.corpus import Files, Grammar, ParallelText, corpus_of, load_split
 from transformer_lib.data.multi30k import Multi30k
 from transformer_lib.evaluation.alignment import words_of_pieces
 from transformer_lib.models.seq2seq import Seq2SeqOutput
@@ -139,3 +139,22 @@ def test_a_split_can_be_scored_with_another_search(translator):
     found = scoring.score_split(translator, "valid", decode=greedy)
     assert found.translations == translator.translate(found.text.src, greedy)
     assert found.translations != scoring.score_split(translator, "valid").translations
+
+
+def test_what_is_too_long_to_read_is_left_out_before_any_is_translated_and_counted(
+    translator, monkeypatch, caplog
+):
+    text = ParallelText(["The dog sleeps.", "dog " * 1500, "The man waits."], ["a"] * 3)
+    translator.known_text = {}
+    monkeypatch.setattr(Files, "load", lambda self, split: text)
+    seen = []
+    monkeypatch.setattr(translator, "translate", lambda group, decode: seen.extend(group) or group)
+    found = scoring.score_split(translator, "valid")
+    assert seen == found.text.src == ["The dog sleeps.", "The man waits."]
+    assert str(found).startswith("valid: 2 sentences, 1 left out\n")
+    assert found.figures()["n_left_out"] == 1
+    assert "left out 1 of the 3 sentences of the valid text have" in caplog.text
+    assert "pair 2" in caplog.text
+    monkeypatch.setattr(Files, "load", lambda self, split: ParallelText([text.src[1]], ["a"]))
+    with pytest.raises(ValueError, match="pair 1; split them"):
+        scoring.score_split(translator, "valid")

@@ -95,9 +95,39 @@ def test_only_a_model_of_the_grammar_knows_what_it_does_not_know(translator):
     assert translator.unknown_words("hello old man") == ["hello"]
 
 
+def test_a_letter_of_which_no_piece_was_learned_is_unknown(translator):
+    assert translator.unknown_words("Der Bär schläft \N{DOG FACE} 漢.") == ["\N{DOG FACE}", "漢"]
+    assert translator.unknown_words("scha\N{COMBINING DIAERESIS}ft") == []
+
+
+def test_only_sentences_of_the_grammar_have_a_usual_form(translator):
+    assert translator.is_usual("no capital, no stop")
+    data = translator.config.data.updated(corpus="grammar", src=None, tgt=None)
+    translator.config = module.RunConfig(translator.config.model, data)
+    assert translator.is_usual("The dog sleeps.\N{NO-BREAK SPACE}")
+    assert translator.is_usual("\N{ZERO WIDTH SPACE}")
+    assert not translator.is_usual("The dog sleeps")
+
+
+def test_there_are_n_best_translations_of_a_blank_sentence_too(translator):
+    found = translator.n_best(["The dog sleeps.", "\N{ZERO WIDTH SPACE}"], 3)
+    assert [len(best) for best in found] == [3, 3]
+    assert {best.text for best in found[1]} == {""}
+
+
+def test_a_refused_sentence_is_named_by_its_number(translator):
+    for sentence, message in [
+        ("a\rb", "carriage return"),
+        ("\0", "NUL"),
+        ("dog " * 2000, "tokens"),
+    ]:
+        with pytest.raises(ValueError, match=f"^sentence 2.* {message}"):
+            translator.translate(["The dog.", sentence])
+
+
 def test_a_line_break_in_the_output_does_not_make_two_lines(translator, monkeypatch):
-    monkeypatch.setattr(Tokenizer, "decode", lambda self, ids: "eins\nzwei")
-    assert translator.translate(["The dog"]) == ["eins zwei"]
+    monkeypatch.setattr(Tokenizer, "decode", lambda self, ids: "eins\nzwei\0drei\tvier")
+    assert translator.translate(["The dog"]) == ["eins zwei drei vier"]
 
 
 def test_what_makes_no_sense_is_refused(translator):

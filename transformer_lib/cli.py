@@ -180,28 +180,35 @@ def translate(
     translator.config = with_search(translator.config, set_ or [])
     with whole_file(output) if output else contextlib.nullcontext(sys.stdout) as file:
         first = None
-        for sentences in sources(text, input_):
+        for sentences in sources(translator, text, input_):
             warn_unknown(translator, sentences)
             for line in output_lines(translator, sentences, n_best):
                 print(line, file=file)
             file.flush()
-            first = first or next((s for s in sentences if s.strip()), None)
+            first = first or next(filter(translator.normal, sentences), None)
     if html:
         write_page(translator, first, html)
 
 
-def sources(text: list[str] | None, path: Path | None) -> Iterator[list[str]]:
-    """Yield the sentences to translate, as many at a time as are there."""
+def sources(
+    translator: "Translator", text: list[str] | None, path: Path | None
+) -> Iterator[list[str]]:
+    """Yield the sentences to translate, as many at a time as are there.
+
+    All of a file is read and checked first; standard input may have no end.
+    """
     from transformer_lib.data.parallel_text import read_lines
-    from transformer_lib.data.streams import chunks, lines_as_they_come
+    from transformer_lib.data.streams import checked, chunks, lines_as_they_come
 
     if text:
-        return iter([text])
+        return iter([*checked([text], translator.encode_one, "sentence")])
     if path and str(path) != "-":
-        return chunks(read_lines(path))
+        lines = chunks(read_lines(path))
+        return iter([*checked(lines, translator.encode_one, f"{path}, line")])
     if sys.stdin.isatty():
         print("type sentences, one on a line; Ctrl-D ends", file=sys.stderr)
-    return lines_as_they_come(sys.stdin.buffer, "standard input")
+    lines = lines_as_they_come(sys.stdin.buffer, "standard input")
+    return checked(lines, translator.encode_one, "standard input, line")
 
 
 def output_lines(
@@ -219,12 +226,15 @@ def output_lines(
 
 
 def warn_unknown(translator: "Translator", sentences: list[str]) -> None:
-    """Warn of words that a model of the built-in grammar cannot know."""
+    """Warn of words and letters that the model cannot know, and of sentences of another form."""
     words = [word for sentence in sentences for word in translator.unknown_words(sentence)]
     if words:
         told = ", ".join(repr(word) for word in dict.fromkeys(words[:10]))
         more = " and more" if len(words) > 10 else ""
-        warn(f"this model's grammar does not know {told}{more}; expect nonsense there")
+        warn(f"this model does not know {told}{more}; expect nonsense there")
+    if odd := [sentence for sentence in sentences if not translator.is_usual(sentence)]:
+        warn(f"the sentences of this model begin with a capital and have one . or ?, at the end; "
+             f"{odd[0]!r} does not, so expect nonsense")  # fmt: skip
 
 
 def warn(line: str) -> None:
@@ -299,12 +309,12 @@ def score_files(hyp: Path, ref: Path, other: Path | None, tokenised: bool) -> No
         OSError: a file cannot be read.
         ValueError: the files do not have as many lines as one another.
     """
-    from transformer_lib.data.parallel_text import read_lines
+    from transformer_lib.data.parallel_text import read_counted
     from transformer_lib.evaluation import bleu
 
-    references = list(read_lines(ref))
+    references = read_counted(ref, tokenised)
     paths = [path for path in (hyp, other) if path]  # the same one twice is a fair question
-    systems = [list(read_lines(path)) for path in paths]
+    systems = [read_counted(path, tokenised) for path in paths]
     for path, lines in zip(paths, systems, strict=True):
         if len(lines) != len(references):
             raise ValueError(

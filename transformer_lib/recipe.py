@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from transformer_lib.config import RunConfig
-from transformer_lib.data.base_corpus import TrainingText
+from transformer_lib.data.base_corpus import TRAIN, VALID, TrainingText
 from transformer_lib.data.batching import Batches, evaluation_batches, padding_share
 from transformer_lib.data.corpus import load_corpus
 from transformer_lib.data.pairs import MOST_TOKENS, EncodedPairs, encode_pairs
@@ -60,7 +60,7 @@ def examine(config: RunConfig, path: str | Path, say: Say = print) -> Prepared:
     tokenizer = tokenizer_of(run, corpus, say)
     pairs = encode_pairs(tokenizer, corpus.train, config.data.max_tokens)
     valid = encode_pairs(tokenizer, corpus.valid, MOST_TOKENS)
-    require_room(config, pairs, valid)
+    require_room(config, {TRAIN: pairs, VALID: valid}, tokenizer)
     Batches(pairs, config.data.batch_tokens, config.data.seed)  # refuses a budget that is too small
     with torch.device("meta"):  # refuses settings that do not fit together, and costs no memory
         build_model(config.model)
@@ -112,19 +112,22 @@ def tokenizer_of(run: RunFolder, corpus: TrainingText, say: Say) -> Tokenizer:
     return Tokenizer.train(lines, run.config.data.n_pieces, learned_from)
 
 
-def require_room(config: RunConfig, train: EncodedPairs, valid: EncodedPairs) -> None:
+def require_room(config: RunConfig, encoded: dict[str, EncodedPairs], tokenizer: Tokenizer) -> None:
     """Refuse a model with too few positions for the text, or for a translation of it.
 
     Raises:
         ValueError: quotes the longest sentence and the number of positions that are needed.
     """
-    longest = max(int(pairs.lengths.max()) for pairs in (train, valid))
     extra, room = config.decode.extra_length, config.model.longest
+    split, pairs = max(encoded.items(), key=lambda item: item[1].lengths.max())
+    row, side = divmod(int(pairs.lengths.argmax()), 2)
+    longest = int(pairs.lengths[row, side])
     if room is not None and room < longest + extra:
+        begins = tokenizer.decode((pairs.src(row), pairs.tgt(row))[side].tolist())[:20]
         raise ValueError(
-            f"model.max_length is {room}, but the longest sentence has {longest} tokens, and "
-            f"decode.extra_length lets a translation have {extra} more; set "
-            f"model.max_length={longest + extra} or more"
+            f"model.max_length is {room}, but the longest sentence, of the {split} text, which "
+            f"begins {begins!r}, has {longest} tokens, and decode.extra_length lets a translation "
+            f"have {extra} more; set model.max_length={longest + extra} or more"
         )
 
 

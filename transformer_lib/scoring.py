@@ -1,5 +1,6 @@
 """How good is a run? Its corpus has splits for that: translate them and count (section 6.1)."""
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ from transformer_lib.evaluation.alignment import (
 )
 from transformer_lib.settings import nearest
 from transformer_lib.translator import Translator
+
+logger = logging.getLogger(__name__)
 
 Track = Callable[[list[list[str]]], Iterable[list[str]]]
 
@@ -49,16 +52,20 @@ class SplitScore(NamedTuple):
     translations: list[str]
     scores: bleu.Scores
     alignment: AlignmentScore | None
+    n_left_out: int = 0  # of the split's pairs, since the model cannot read so long a source
 
     def __str__(self) -> str:
         title = f"{self.name}: {len(self.translations):,} sentences"
+        if self.n_left_out:
+            title += f", {self.n_left_out:,} left out"
         return "\n".join([title, str(self.scores), *([str(self.alignment)] * bool(self.alignment))])
 
     def figures(self) -> dict[str, Any]:
         """Return the figures as plain values, without the translations."""
         alignment = self.alignment._asdict() if self.alignment else None
         return {
-            "n": len(self.translations), **self.scores._asdict(), "alignment": alignment
+            "n": len(self.translations), "n_left_out": self.n_left_out,
+            **self.scores._asdict(), "alignment": alignment,
         }  # fmt: skip
 
 
@@ -94,16 +101,42 @@ def score_split(
     """
     corpus = corpus_of(translator.config.data)
     decode = decode or translator.config.decode
-    text = known_text(translator, name, corpus.load(name))
+    whole = known_text(translator, name, corpus.load(name))
+    rows = readable(translator, name, whole)
+    text = ParallelText(*([side[row] for row in rows] for side in whole))
+    n_left_out = len(whole.src) - len(rows)
     groups = track(list(chunks(text.src, 2 * decode.batch_size)))
     translations = [line for group in groups for line in translator.translate(group, decode)]
     scores = bleu.score(translations, text.tgt, corpus.tokenised)
     gold = corpus.gold(name) if layer is not None else None
     if not gold:
-        return SplitScore(name, text, translations, scores, None)
-    rates = error_rate_by_layer(translator, gold)
+        return SplitScore(name, text, translations, scores, None, n_left_out)
+    rates = error_rate_by_layer(translator, [gold[row] for row in rows])
     alignment = AlignmentScore(rates[layer], layer + 1, len(rates))
-    return SplitScore(name, text, translations, scores, alignment)
+    return SplitScore(name, text, translations, scores, alignment, n_left_out)
+
+
+def readable(translator: Translator, name: str, text: ParallelText) -> list[int]:
+    """Return which pairs have a source that the model can read, and warn of the others.
+
+    All are looked at before the first is translated. What training's validation leaves out, scoring
+    leaves out too.
+
+    Raises:
+        ValueError: none has.
+    """
+    rows = [row for row, src in enumerate(text.src) if not translator.is_too_long(src)]
+    long = sorted({*range(len(text.src))} - {*rows})
+    if long:
+        told = ", ".join(f"{row + 1:,}" for row in long[:5]) + ", ..." * (len(long) > 5)
+        what = (
+            f"{len(long):,} of the {len(text.src):,} sentences of the {name} text have more than "
+            f"the {translator.most_tokens:,} tokens that can be read: pair {told}"
+        )
+        if not rows:
+            raise ValueError(f"{what}; split them")
+        logger.warning("left out %s", what)
+    return rows
 
 
 def known_text(translator: Translator, name: str, text: ParallelText) -> ParallelText:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformer_lib.config import DecodeConfig, RunConfig
 from transformer_lib.data.batching import pad
 from transformer_lib.data.pairs import MOST_TOKENS
+from transformer_lib.data.text import located, normal, one_line
 from transformer_lib.data.tokenizer import Tokenizer
 from transformer_lib.decoding.attention import cross_attention
 from transformer_lib.decoding.beam import beam_search
@@ -106,9 +107,12 @@ class Translator:
     def n_best(
         self, sentences: Sequence[str], n_best: int, decode: DecodeConfig | None = None
     ) -> list[list[Translation]]:
-        """Return the best translations of each sentence with their scores, the best first."""
+        """Return the best translations of each sentence with their scores, the best first.
+
+        There are `n_best` of each: of a blank sentence all are empty.
+        """
         encoded = self.encode(sentences)
-        nothing = [Translation("", 0.0, 0.0, True)]
+        nothing = [Translation("", 0.0, 0.0, True)] * n_best
         found = [nothing] * len(encoded)
         for rows in batches_by_length(encoded, (decode or self.config.decode).batch_size):
             results = self.search([encoded[row] for row in rows], n_best, decode)
@@ -133,38 +137,75 @@ class Translator:
         )
 
     def unknown_words(self, sentence: str) -> list[str]:
-        """Return the words that no sentence of the run's corpus can hold, where that is known."""
+        """Return the words that no sentence of the run's corpus can hold, where that is known.
+
+        Where it is not: the letters of which no piece was learned, most often since the text that
+        the run was trained on hardly has them.
+        """
         from transformer_lib.data.corpus import CORPORA  # needed by few
 
-        corpus = CORPORA.get(self.config.data.corpus)
-        return corpus.unknown_words(sentence) if corpus else []
+        text, corpus = self.normal(sentence), CORPORA.get(self.config.data.corpus)
+        words = corpus.unknown_words(text) if corpus else []
+        return words or [letter for letter in text if letter not in self.tokenizer.alphabet]
 
-    def encode(self, sentences: Sequence[str]) -> list[list[int]]:
+    def is_usual(self, sentence: str) -> bool:
+        """Whether a sentence has the outer form of the corpus's own, where that is known."""
+        from transformer_lib.data.corpus import CORPORA
+
+        text, corpus = self.normal(sentence), CORPORA.get(self.config.data.corpus)
+        return not (text and corpus) or corpus.is_usual(text)
+
+    def encode(
+        self, sentences: Sequence[str], name: str = "sentence", first: int = 1
+    ) -> list[list[int]]:
         """Return the ids of each sentence, none for a blank one.
 
+        Args:
+            sentences: one string each.
+            name: what to call one in errors, before its number.
+            first: the number of the first.
+
         Raises:
-            ValueError: a single string, or a sentence that `encode_one` refuses.
+            ValueError: a single string, or a sentence that `encode_one` refuses, with its number.
         """
         if isinstance(sentences, str):
             raise ValueError("translate takes a list of sentences; write translate([sentence])")
-        return [self.encode_one(sentence) for sentence in sentences]
+        encoded = []
+        for number, sentence in enumerate(sentences, start=first):
+            try:
+                encoded.append(self.encode_one(sentence))
+            except ValueError as error:
+                raise located(name, number, error) from None
+        return encoded
 
     def encode_one(self, sentence: str) -> list[int]:
         """Return the ids of one sentence, none if it is blank.
 
         Raises:
-            ValueError: text that is none, or too long.
+            ValueError: no text, text that `text.checked` refuses, or too long.
         """
         if not isinstance(sentence, str):
-            raise ValueError(f"a sentence is {sentence!r}; give text, or an empty string")
-        text = sentence.strip().lower() if self.config.data.lowercase else sentence.strip()
-        ids = self.tokenizer.encode(text) if text else []
+            raise ValueError(f"the sentence is {sentence!r}; give text, or an empty string")
+        text = self.normal(sentence)
+        ids = self.ids(text)
         if len(ids) > self.most_tokens:
             raise ValueError(
-                f"the sentence that begins {text[:20]!r} has {len(ids):,} tokens, more than the "
+                f"the sentence, which begins {text[:20]!r}, has {len(ids):,} tokens, more than the "
                 f"{self.most_tokens:,} that can be read; split it"
             )
         return ids
+
+    def is_too_long(self, sentence: str) -> bool:
+        """Whether a sentence has more tokens than can be read."""
+        return len(self.ids(self.normal(sentence))) > self.most_tokens
+
+    def ids(self, text: str) -> list[int]:
+        """Return the ids of a text in the form of `normal`, of any length."""
+        return self.tokenizer.encode(text) if text else []
+
+    def normal(self, sentence: str) -> str:
+        """Return the sentence in the form of the text that the run was trained on."""
+        return normal(sentence, self.config.data.lowercase)
 
     @property
     def most_tokens(self) -> int:
@@ -204,7 +245,7 @@ class Translator:
 
     def read(self, hypothesis: Hypothesis) -> Translation:
         """Turn tokens into one line of text."""
-        text = " ".join(self.tokenizer.decode(hypothesis.words).splitlines())
+        text = one_line(self.tokenizer.decode(hypothesis.words))
         _, score, log_prob, finished = hypothesis
         return Translation(text, score, log_prob, finished)
 

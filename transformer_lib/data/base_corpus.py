@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple
 from transformer_lib.config import DataConfig
 from transformer_lib.data.grammar import Pair
 from transformer_lib.data.parallel_text import ParallelText
+from transformer_lib.data.text import normal
 from transformer_lib.settings import nearest
 
 TRAIN, VALID = "train", "valid"
@@ -43,7 +44,7 @@ class BaseCorpus:
         self.data = data
 
     def load(self, split: str) -> ParallelText:
-        """Load one split alone: "train", "valid", or one of `tests`.
+        """Load one split alone, in the form of `text.normal`: "train", "valid", or one of `tests`.
 
         Raises:
             ValueError: there is no such split.
@@ -52,12 +53,13 @@ class BaseCorpus:
         if split not in known:
             raise ValueError(f"{self.name} has no split {split!r}; {nearest(split, known)}")
         text = self.read(split)
-        if not self.data.lowercase:
+        if self.tokenised:  # published scores are counted on it as it is
             return text
-        return ParallelText(*([line.lower() for line in side] for side in text))
+        lowercase = self.data.lowercase
+        return ParallelText(*([normal(line, lowercase) for line in side] for side in text))
 
     def read(self, split: str) -> ParallelText:
-        """Read one split that there is, in its own case."""
+        """Read one split that there is, as it stands."""
         raise NotImplementedError
 
     def for_training(self) -> TrainingText:
@@ -78,6 +80,11 @@ class BaseCorpus:
         raise NotImplementedError
 
     @staticmethod
+    def is_usual(sentence: str) -> bool:
+        """Whether a sentence has the outer form of the corpus's own."""
+        return True
+
+    @staticmethod
     def unknown_words(sentence: str) -> list[str]:
-        """Return the words of a sentence that no sentence of the corpus can hold."""
+        """Return the words and marks of a sentence that no sentence of the corpus can hold."""
         return []

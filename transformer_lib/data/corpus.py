@@ -25,6 +25,7 @@ class Grammar(BaseCorpus):
     name = preset = "grammar"
     tests = grammar.TEST_SPLITS
     unknown_words = staticmethod(grammar.unknown_words)
+    is_usual = staticmethod(grammar.is_usual)
 
     def gold(self, split: str) -> list[grammar.Pair]:
         """Generate a split: training pairs from the seed, the rest always the same."""

@@ -1,23 +1,31 @@
 """Reading text that is parallel line by line, from two files or one table, plain or compressed."""
 
 import bz2
-import codecs
 import gzip
 import hashlib
 import logging
 import lzma
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from io import BufferedIOBase, BufferedReader
 from typing import NamedTuple
 
+from transformer_lib.data.text import PEEK, decoded, located, normal, require_plain
 from transformer_lib.files import AnyPath
 
 logger = logging.getLogger(__name__)
 
 PACKED = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open, b"BZh": bz2.open}  # how each begins
 DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError)
+
+QUOTED = re.compile(r'\s*".*"\s*')
+DOUBLED = re.compile(r'\s*"(?:[^"]|"")*""(?:[^"]|"")*"\s*')  # within quotes, as .csv has them
+NAMES = """source target src tgt source_text target_text sentence translation text original
+    en de fr es it cs pl pt ru zh ja nl sv english german french spanish italian czech polish
+    portuguese russian chinese japanese dutch swedish deutsch englisch"""
+HEADINGS = frozenset(NAMES.split())  # of columns
 
 
 class ParallelText(NamedTuple):
@@ -41,17 +49,20 @@ def read_lines(path: AnyPath) -> Iterator[str]:
     r"""Read a text file, plain or compressed, without its line ends, `\n` or `\r\n`.
 
     Only `\n` separates lines: Unicode's other separators may stand within a sentence, and to
-    split there would shift one side against the other. A byte order mark is dropped.
+    split there would shift one side against the other. A byte order mark is dropped. The rest is
+    as it stands; `text.normal` brings it into the one form.
 
     Raises:
         OSError: the file is missing, a folder, or not readable.
-        ValueError: not UTF-8, a NUL byte, or a compressed file that is damaged.
+        ValueError: no plain text, a line that `text.decoded` refuses, or a compressed file that is
+            damaged.
     """
     try:
         with open(path, "rb") as file:
-            for number, line in enumerate(unpacked(file), start=1):
-                line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-                yield decoded(line.removesuffix(b"\n").removesuffix(b"\r"), path, number)
+            lines = unpacked(file)
+            require_plain(lines.peek(PEEK)[:PEEK], str(path))
+            for number, line in enumerate(lines, start=1):
+                yield decoded_at(line, f"{path}, line", number)
     except DAMAGED as error:
         raise ValueError(f"{path} is a damaged compressed file ({error}); fetch it again") from None
     except OSError as error:
@@ -59,6 +70,24 @@ def read_lines(path: AnyPath) -> Iterator[str]:
             raise ValueError(f"{path} is a damaged compressed file ({error}); "
                              "fetch it again") from None  # fmt: skip
         raise type(error)(f"cannot read {path}: {error.strerror}") from None
+
+
+def read_counted(path: AnyPath, tokenised: bool) -> list[str]:
+    """Read lines to be scored, in the form of `text.normal`, and warn if that changes them.
+
+    Args:
+        path: translations or references.
+        tokenised: they are tokenised already. Published scores count them as they are, so we do.
+    """
+    lines = list(read_lines(path))
+    if tokenised:
+        return lines
+    counted = [normal(line) for line in lines]
+    if changed := sum(one != two.rstrip() for one, two in zip(counted, lines, strict=True)):
+        logger.warning("%d of %d lines of %s are counted in the form in which text is read here "
+                       "(NFC, single spaces, nothing unseen); other tools count them as they are",
+                       changed, len(lines), path)  # fmt: skip
+    return counted
 
 
 def unpacked(file: BufferedReader) -> BufferedIOBase:
@@ -71,21 +100,16 @@ def unpacked(file: BufferedReader) -> BufferedIOBase:
     return file
 
 
-def decoded(line: bytes, path: AnyPath, number: int) -> str:
-    """Return the line as text.
+def decoded_at(line: bytes, name: str, number: int) -> str:
+    """Return a line as text.
 
     Raises:
-        ValueError: it is not UTF-8, or holds a NUL byte.
+        ValueError: as `text.decoded`, with the place where it stands.
     """
-    if b"\0" in line:
-        raise ValueError(f"{path}, line {number} holds a NUL byte; give a text file in UTF-8")
     try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path}, line {number} is not UTF-8 (byte 0x{line[error.start]:02X} at place "
-            f"{error.start + 1}); convert the file, for example with iconv"
-        ) from None
+        return decoded(line, number)
+    except ValueError as error:
+        raise located(name, number, error) from None
 
 
 def read_parallel(src_path: AnyPath, tgt_path: AnyPath) -> ParallelText:
@@ -112,30 +136,66 @@ def read_tsv(path: AnyPath) -> ParallelText:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: a line has not two columns, no text, or a file that `read_lines` refuses.
+        ValueError: a line has not two columns, quotes of a spreadsheet, no text, or a file that
+            `read_lines` refuses.
     """
     text = ParallelText([], [])
     for number, line in enumerate(read_lines(path), start=1):
-        columns = line.split("\t") if line.strip() else ["", ""]
+        columns = line.split("\t") if normal(line) else ["", ""]
         if len(columns) != 2:
             raise ValueError(
                 f"{path}, line {number} has {len(columns)} columns; write source, one tab, target"
             )
         text.src.append(columns[0])
         text.tgt.append(columns[1])
-    return without_blanks(text, str(path))
+    kept = without_blanks(text, str(path))
+    require_unquoted(kept, str(path))
+    return kept
+
+
+def require_unquoted(text: ParallelText, path: str) -> None:
+    """Refuse a table whose columns a spreadsheet put in quotes, which would pass for text.
+
+    Raises:
+        ValueError: quotes around all of one column, or two for one within such.
+    """
+    for side in text:
+        quoted = [bool(QUOTED.fullmatch(line)) for line in side]
+        doubled = [bool(DOUBLED.fullmatch(line)) for line in side]
+        if any(doubled) or (len(side) > 1 and all(quoted)):
+            shown = side[doubled.index(True) if any(doubled) else 0]
+            raise ValueError(
+                f"{path} has its columns in quotes, as spreadsheets write them ({shown[:30]!r}); "
+                "write it without quotes"
+            )
+
+
+def require_no_header(text: ParallelText, where: str) -> None:
+    """Refuse text whose first pair says what the columns are.
+
+    Raises:
+        ValueError: quotes that pair.
+    """
+    first = [side[0].strip(' "#').casefold() for side in text]
+    if all(name in HEADINGS for name in first):
+        raise ValueError(
+            f"line 1 of {where} is a heading ({text.src[0]!r}, {text.tgt[0]!r}); delete it, or if "
+            "it is a pair, put another before it"
+        )
 
 
 def without_blanks(text: ParallelText, where: str) -> ParallelText:
-    """Leave out pairs with a blank side, and say how many.
+    """Leave out pairs with a side that shows nothing, and say how many.
 
     Raises:
-        ValueError: nothing is left.
+        ValueError: nothing is left, or the first pair is a heading.
     """
-    kept = [(src, tgt) for src, tgt in zip(*text, strict=True) if src.strip() and tgt.strip()]
+    kept = [(src, tgt) for src, tgt in zip(*text, strict=True) if normal(src) and normal(tgt)]
     if not kept:
         raise ValueError(f"no pair in {where} has text on both sides; they are empty")
     if n_blank := len(text.src) - len(kept):
         logger.warning("left out %d of %d pairs of %s: a side is blank",
                        n_blank, len(text.src), where)  # fmt: skip
-    return ParallelText(*map(list, zip(*kept, strict=True)))
+    found = ParallelText(*map(list, zip(*kept, strict=True)))
+    require_no_header(found, where)
+    return found

@@ -8,6 +8,7 @@ import codecs
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 import tokenizers
@@ -104,6 +105,12 @@ class Tokenizer:
     def vocab_size(self) -> int:
         """The number of ids: special tokens, bytes and merges."""
         return len(self._bytes)
+
+    @cached_property
+    def alphabet(self) -> frozenset[str]:
+        """The letters that stand within a piece, and all of ASCII, each a piece of its own."""
+        found = b"\n".join(self._bytes[len(SPECIAL) + 256 :]).decode("utf-8", errors="ignore")
+        return frozenset(found) | frozenset(map(chr, range(128)))
 
     @property
     def digest(self) -> str:

@@ -144,7 +144,7 @@ def read(path: Path) -> Result:
 def folders() -> list[Path]:
     """Return where results are looked for: beside the notebook, in the source, where installed."""
     user = sysconfig.get_path("data", f"{os.name}_user")
-    shares = [sysconfig.get_path("data"), user]
+    shares = [sysconfig.get_path("data"), user, CHECKOUT]  # the last: pip install --target
     installed = [Path(share, "share", "measured-transformer", "results") for share in shares]
     return [Path("results"), CHECKOUT / "chapters" / "results", *installed]
 

@@ -134,8 +134,16 @@ def test_unknown_words_are_named_in_order_and_once():
         "Hello",
         "world",
         "hello",
+        "!",
     ]
+    assert grammar.unknown_words("The dog \N{DOG FACE} sleeps\u200d.") == ["\N{DOG FACE}", "\u200d"]
     assert grammar.unknown_words("") == []
+
+
+def test_every_sentence_has_the_usual_form():
+    assert all(grammar.is_usual(pair.src) for pair in EVERY)
+    for odd in ("The dog sleeps", "the dog sleeps.", "He sleeps!", "He falls. He runs.", "", "."):
+        assert not grammar.is_usual(odd)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Sentence pairs of the grammar: drawing them, and analysing a given sentence."""
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -98,9 +99,14 @@ def vocabulary() -> frozenset[str]:
 
 
 def unknown_words(text: str) -> list[str]:
-    """List the words of a text that no sentence of the grammar contains, in order, each once."""
-    tokens = [token for token in english.tokenize(text) if token.isalnum() or len(token) > 1]
-    known = vocabulary()
+    """List the words and marks that no sentence of the grammar contains, in order, each once."""
+    known = vocabulary() | english.MARKS
+    tokens = english.tokenize(text)
     return list(
         dict.fromkeys(t for t in tokens if t not in known and t[0].lower() + t[1:] not in known)
     )
+
+
+def is_usual(text: str) -> bool:
+    """Whether a text begins with a capital and ends with its only `.` or `?`, as sentences do."""
+    return bool(re.fullmatch(r"[^.?]+[.?]", text)) and text[0].isupper()
