@@ -31,19 +31,19 @@ def plot_shapes(parts: Sequence[tuple[str, int, int] | str], title: str) -> Figu
             width = GAP * (0.4 + 0.35 * max(len(line) for line in part.split("\n")))
             axes.text(x + width / 2, 0, part, ha="center", va="center")
         else:
-            width = _draw_matrix(axes, x, part, matrices.index(part))
+            width = _draw_matrix(axes, x, part)
         x += width
     axes.set(xlim=(-0.2, x + 0.2), ylim=(-tallest / 2 - 0.2, tallest / 2 + 0.2), aspect="equal")
     axes.axis("off")
     return figure
 
 
-def _draw_matrix(axes, left: float, part: tuple[str, int, int], i: int) -> float:
+def _draw_matrix(axes, left: float, part: tuple[str, int, int]) -> float:
     name, rows, columns = part
     if min(rows, columns) < 1:
         raise ValueError(f"{name} is {rows} × {columns}; both must be at least 1")
-    colour = list(PALETTE.values())[i % len(PALETTE)]
-    axes.add_patch(Rectangle((left, -rows / 2), columns, rows, ec=colour, fc="none", lw=2))
+    look = {"ec": PALETTE["blue"], "fc": "none", "lw": 2}  # alike: colour would mean nothing
+    axes.add_patch(Rectangle((left, -rows / 2), columns, rows, **look))
     label = f"{name}\n{rows} × {columns}"
     axes.text(left + columns / 2, 0, label, size=9, ha="center", va="center")
     return float(columns)
