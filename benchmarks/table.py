@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from transformer_lib.workbench import gpu, results
+from transformer_lib.workbench.table import markdown_table
 
 RESULT = Path(__file__).resolve().parents[1] / "chapters" / "results" / "benchmarks.json"
 
@@ -88,31 +89,11 @@ def ratio(speed: float, other: Figures) -> str:
     return f"{speed / other['tokens_per_s']['median']:.2f}"
 
 
-def markdown(rows: list[list[str]]) -> str:
-    """Return a table whose first row is the head."""
-    head, *body = rows
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *body])
-
-
 def table(figures: Figures) -> str:
     """Return all tables."""
     parts = [training_rows(figures["training"]), decoding_rows(figures["decoding"]),
              latency_rows(figures["latency"])]  # fmt: skip
-    return "\n\n".join(markdown(rows) for rows in parts)
-
-
-def gpu_tables(record: gpu.Record | None, beside: list[gpu.Row]) -> str:
-    """Return the tables of a GPU, beside trainings elsewhere."""
-    parts = [gpu.training_rows(record, beside), gpu.speed_rows(record), gpu.decoding_rows(record)]
-    tables = [markdown([list(rows[0]), *(map(cell, row.values()) for row in rows)])
-              for rows in parts]  # fmt: skip
-    return "\n\n".join([gpu.title(record), *tables])
-
-
-def cell(value: Any) -> str:
-    """Return a figure as a cell."""
-    return "not recorded" if value is None else f"{value:,}" if value != str(value) else value
+    return "\n\n".join(markdown_table(body, head) for head, *body in parts)
 
 
 def on_the_cpu() -> list[gpu.Row]:
@@ -124,4 +105,4 @@ def on_the_cpu() -> list[gpu.Row]:
 if __name__ == "__main__":
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULT
     print(table(results.read(file)["figures"]))
-    print("\n" + gpu_tables(gpu.read_gpu(RESULT.parent), on_the_cpu()))
+    print("\n" + gpu.gpu_tables(gpu.read_gpu(RESULT.parent), on_the_cpu()))

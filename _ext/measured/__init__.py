@@ -8,7 +8,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from measured import api, chapters, footer, ledger, paths, repository, symptoms
+from measured import api, chapters, footer, ledger, paths, repository, speed, symptoms
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACEHOLDER = re.compile(r"<!-- made: ([a-z-]+) -->")
@@ -22,6 +22,18 @@ MAKERS = {
     "ledger-progress": lambda: ledger.progress(ROOT),
     "symptoms": lambda: symptoms.symptom_index(ROOT),
     **{f"library-{page}": partial(api.modules, ROOT, page) for page in api.PAGES},
+    **{f"speed-of-{kind}": partial(speed.speeds, ROOT, kind) for kind in ("training", "decoding")},
+    **{
+        f"speed-{make.__name__.replace('_', '-')}": partial(make, ROOT)
+        for make in (
+            speed.precision,
+            speed.breakdown,
+            speed.growth,
+            speed.powers,
+            speed.processes,
+            speed.on_a_gpu,
+        )
+    },
     "citation": lambda: repository.citation(ROOT),
 }
 

@@ -18,8 +18,9 @@ from benchmarks.gpu import luggage
 from benchmarks.gpu.programme import Programme
 from benchmarks.gpu.sizes import FULL, RECIPE, TINY, WAYS, settings_of
 from benchmarks.settings import ROOT
-from benchmarks.table import gpu_tables, on_the_cpu
+from benchmarks.table import on_the_cpu
 from transformer_lib.data.corpus import load_corpus
+from transformer_lib.workbench.gpu import gpu_tables
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -2,21 +2,26 @@
 
 import math
 import random
+import re
+import statistics
 from functools import cache
+from itertools import pairwise
 
 import pytest
 import torch
-from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from transformer_lib.config import ModelConfig, RunConfig
 from transformer_lib.evaluation import bleu
+from transformer_lib.layers import fast
 from transformer_lib.layers.dropout import drop
+from transformer_lib.layers.residual import Residual
 from transformer_lib.models import build_model
 from transformer_lib.presets import PRESETS
 from transformer_lib.training.loss import token_nll
 from transformer_lib.training.schedule import cool_down, noam
 from transformer_lib.workbench import results
+from transformer_lib.workbench.bootstrap import paired_bootstrap
 
 result = cache(results.recorded)
 
@@ -52,6 +57,35 @@ def test_recorded_source_and_target_share_a_smaller_vocabulary():
     with torch.device("meta"):
         parameters = sum(p.numel() for p in build_model(config.model).parameters())
     assert run["parameters"] == parameters
+
+
+@pytest.mark.parametrize(("name", "table_3"), [("base", 65e6), ("big", 213e6)])
+def test_the_papers_pieces_give_its_number_of_parameters_only_if_all_share_them(name, table_3):
+    """Untied, base would have 101 million and big 289; with 10,000 pieces, base would have 49."""
+
+    def count(**changes):
+        with torch.device("meta"):
+            model = build_model(PRESETS[name].model.updated(**changes))
+        return sum(p.numel() for p in model.parameters())
+
+    assert count() == pytest.approx(table_3, rel=0.04)
+    assert count(tie_embeddings=False) > 1.3 * table_3
+    assert count(vocab_size=10_000) < 0.9 * table_3
+
+
+def test_recorded_an_update_takes_two_batches_of_4096_tokens_in_all():
+    """Counted from the clock: seconds an update, times target tokens a second."""
+    run, config = recorded_run()
+    assert (config.train.accumulate, config.data.batch_tokens) == (2, 4_096)
+    rows = [record for record in run["curve"] if "tokens_per_s" in record]
+    taken = [
+        (after["elapsed_s"] - before["elapsed_s"]) * after["tokens_per_s"] / 50
+        for before, after in pairwise(rows)
+        if after["step"] - before["step"] == 50
+    ]
+    assert len(taken) > 100
+    room = config.train.accumulate * config.data.batch_tokens
+    assert 0.9 * room < statistics.median(taken) < room
 
 
 # ----------------------------------------------------------------------
@@ -129,6 +163,36 @@ def test_survivors_are_divided_by_what_is_kept():
     assert kept.mean().item() == pytest.approx(1, abs=0.01)
 
 
+def test_in_post_norm_only_the_sub_layers_output_is_dropped_before_the_addition():
+    """LayerNorm(x + drop(y)): one sub-layer says nothing and one says a constant."""
+    residual, x = Residual(64, dropout=0.5, order="post"), torch.randn(1, 3, 64)
+    assert torch.equal(residual(x, torch.zeros_like), residual.norm(x))
+    torch.manual_seed(0)
+    found = residual(x, torch.ones_like)
+    torch.manual_seed(0)
+    dropped = fast.drop(torch.ones_like(x), 0.5, training=True)
+    assert set(dropped.unique().tolist()) == {0.0, 2.0}
+    torch.testing.assert_close(found, residual.norm(x + dropped))
+
+
+def test_nothing_else_is_dropped():
+    """In training mode a sub-layer, a norm and the output give the same twice; a layer does not."""
+    config = ModelConfig(50, 16, 2, 2, 2, 24, dropout=0.5)
+    model, x = build_model(config).train(), torch.randn(1, 5, 16)
+    for layer in (*model.encoder.layers, *model.decoder.layers):
+        for name, part in layer.named_children():
+            if "attention" in name:
+                assert torch.equal(part(x, x)[0], part(x, x)[0])
+            elif name == "feed_forward":
+                assert torch.equal(part(x), part(x))
+            else:
+                assert name == "residuals"
+                assert all(torch.equal(each.norm(x), each.norm(x)) for each in part)
+    assert torch.equal(model.logits(x), model.logits(x))
+    layer = model.encoder.layers[0]
+    assert not torch.equal(layer(x, None)[0], layer(x, None)[0])
+
+
 # ----------------------------------------------------------------------
 # Claim 29: label smoothing
 
@@ -149,21 +213,49 @@ def test_smoothing_asks_for_all_but_epsilon_and_a_share_of_it(epsilon, size):
     assert found == pytest.approx(1 - epsilon + epsilon / size, abs=1e-5)
 
 
-def test_a_smoothed_model_has_the_higher_perplexity():
-    """The words before fix the next word or leave two; the same table learns both ways."""
-    words = torch.arange(40)
-    seen = torch.cat([words, words])
-    following = torch.cat([(words + 1) % 40, torch.where(words < 20, (words + 7) % 40, words)])
-    found = {}
-    for epsilon in (0.0, 0.1):
-        scores = torch.zeros(40, 40, requires_grad=True)
-        optimizer = torch.optim.Adam([scores], lr=0.1)
-        for _ in range(300):
-            optimizer.zero_grad()
-            token_nll(scores[seen], following, epsilon).loss.backward()
-            optimizer.step()
-        found[epsilon] = F.cross_entropy(scores[seen], following).exp().item()
-    assert found[0.1] > found[0.0] + 0.05
+def languages(seed, n_words=12):
+    """Return the true probabilities of the next word after each word, [words, words]."""
+    generator = torch.Generator().manual_seed(seed)
+    shares = torch.rand(n_words, n_words, generator=generator, dtype=torch.float64) ** 6
+    return 0.9 * shares / shares.sum(1, keepdim=True) + 0.1 / n_words
+
+
+def held_out_perplexity(truth, seen, epsilon):
+    """Train a table of word pairs with the library's loss; read it with the true probabilities."""
+    words, following = seen
+    scores = torch.zeros_like(truth, requires_grad=True)
+    optimizer = torch.optim.LBFGS([scores], max_iter=60, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = token_nll(scores[words], following, epsilon).loss / len(words)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return math.exp(-(truth * scores.detach().log_softmax(-1)).sum(1).mean())
+
+
+@pytest.mark.parametrize(("pairs_a_word", "smoothing_hurts"), [(3_000, True), (5, False)])
+def test_smoothing_hurts_held_out_perplexity_with_much_text_and_helps_with_little(
+    pairs_a_word, smoothing_hurts
+):
+    """In a table, trained to the end: five languages, each of which decides alike."""
+    for seed in range(5):
+        truth = languages(seed)
+        torch.manual_seed(seed)
+        # Word 0 is padding, which the loss passes over: no pair begins or ends with it.
+        possible = truth[1:, 1:] / truth[1:, 1:].sum(1, keepdim=True)
+        following = possible.multinomial(pairs_a_word, replacement=True) + 1
+        words = torch.arange(1, len(truth)).repeat_interleave(pairs_a_word)
+        held_out = torch.zeros_like(truth)
+        held_out[1:, 1:] = possible
+        plain, smoothed = (
+            held_out_perplexity(held_out, (words, following.flatten()), epsilon)
+            for epsilon in (0.0, 0.1)
+        )
+        ratio = smoothed / plain
+        assert ratio > 1.002 if smoothing_hurts else ratio < 0.9, (seed, plain, smoothed)
 
 
 # ----------------------------------------------------------------------
@@ -187,16 +279,38 @@ def test_recorded_the_length_penalty_is_the_best_on_validation():
     assert all(chosen[name] == best[name] for name in ("penalty", "length_penalty"))
 
 
+def test_recorded_a_larger_alpha_gives_longer_outputs_and_the_best_is_inside():
+    tried = [t for t in recorded_run()[0]["validation"] if t["penalty"] == "gnmt"]
+    lengths = [t["length_ratio"] for t in tried]
+    assert [t["length_penalty"] for t in tried] == sorted(t["length_penalty"] for t in tried)
+    assert tried[0]["length_penalty"] == 0
+    assert lengths == sorted(lengths)
+    assert lengths[0] < 0.95
+    best = max(range(len(tried)), key=lambda i: tried[i]["bleu"])
+    assert 0 < best < len(tried) - 1
+
+
 def bleu_of(rows):
     found, possible, (ours, theirs) = rows[:4], rows[4:8], rows[8:]
     mean = (found / possible).log().mean().exp().item()
     return 100 * mean * min(1.0, math.exp(1 - theirs / ours))
 
 
-def test_recorded_the_chosen_search_is_better_than_greedy():
+def gain_over(name):
+    """Return how much the chosen search has above another one, on the same redrawn captions."""
     valid = recorded("multi30k_errors")["valid"]
-    chosen, greedy = (bleu_of(counts(valid[name]).sum(0)) for name in ("chosen", "greedy"))
-    assert chosen > greedy
+    rows = [counts(valid[which]).numpy() for which in ("chosen", name)]
+    return paired_bootstrap(*rows, lambda drawn: bleu_of(torch.from_numpy(drawn).sum(0)), draws=400)
+
+
+def test_recorded_the_chosen_search_is_better_than_greedy_beyond_the_luck_of_the_captions():
+    assert gain_over("greedy").low > 0.1
+
+
+def test_recorded_averaging_brings_less_and_less_surely():
+    averaging, search = gain_over("last checkpoint alone"), gain_over("greedy")
+    assert 0 < averaging.estimate < search.estimate
+    assert averaging.low < 0.15
 
 
 # ----------------------------------------------------------------------
@@ -227,6 +341,43 @@ def test_another_cut_gives_the_same_text_another_score():
     assert parted > whole + 5
 
 
+def test_recorded_captions_cut_in_other_ways_get_other_scores_under_one_signature():
+    """Ten captions, as the chapter cuts them; only the number of reference words tells."""
+    captions = recorded_run()[0]["examples"]
+    cuts = (str, lambda line: re.sub(r"[^\w ]", "", line), lambda line: " ".join(line))
+    found = [
+        bleu.score(*([cut(c[side]) for c in captions] for side in ("translation", "reference")),
+                   tokenised=True)
+        for cut in cuts
+    ]  # fmt: skip
+    words, no_marks, letters = (scores.bleu for scores in found)
+    assert letters > words + 20
+    assert no_marks > words + 1
+    assert len({scores.bleu_signature for scores in found}) == 1
+    assert len({scores.reference_length for scores in found}) == 3
+
+
+def test_recorded_this_run_and_its_recipe_cannot_be_told_apart_on_these_captions():
+    ours, theirs = (
+        counts(recorded(name)["test_2016"]["counts"]).numpy()
+        for name in ("multi30k_errors", "published_errors")
+    )
+    gain = paired_bootstrap(
+        ours, theirs, lambda drawn: bleu_of(torch.from_numpy(drawn).sum(0)), draws=400
+    )
+    assert gain.covers(0)
+    assert gain.half_width < 1.2
+
+
+def test_recorded_this_run_was_branched_where_its_remark_says():
+    """To update 3,249 its curve is the recipe's, figure by figure and second by second."""
+    ours, theirs = (recorded(name)["curve"] for name in ("multi30k", "published"))
+    shared = [record for record in theirs if record["step"] <= 3_249]
+    assert ours[: len(shared)] == shared
+    assert ours[len(shared)]["elapsed_s"] != theirs[len(shared)]["elapsed_s"]
+    assert "3,249" in result("multi30k")["remark"]
+
+
 def test_recorded_words_that_training_never_had_are_found_least():
     bands = recorded("multi30k_errors")["found_by_frequency"]
     shares = [band["found"] / band["words"] for band in bands]
@@ -247,11 +398,3 @@ def test_recorded_captions_without_errors_share_more_with_their_references():
     right = [int(line) - 1 for line, found in captions.items() if not found]
     wrong = [int(line) - 1 for line, found in captions.items() if found]
     assert bleu_of(rows[right].sum(0)) > bleu_of(rows[wrong].sum(0)) + 10
-
-
-def test_recorded_benchmarks_are_of_this_runs_model_with_fewer_pieces():
-    """Depth, widths and heads are those of the run; the chapter names the pieces."""
-    ours = recorded_run()[1].model
-    for name in ("benchmarks", "breakdown"):
-        theirs = RunConfig.from_dict(result(name)["settings"]["config"]).model
-        assert theirs == ours.updated(vocab_size=4_000)

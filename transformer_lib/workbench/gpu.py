@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from transformer_lib.workbench.table import markdown_table
+
 Record = Mapping[str, Any]
 Row = dict[str, Any]
 NOT_RUN = "not yet run"
@@ -39,7 +41,8 @@ def training_row(where: str, result: Record) -> Row:
     """Return the row of a training that another script recorded, for comparison."""
     figures = {**result, **result.get("figures", {})}
     chosen = max((found["bleu"] for found in figures["validation"]), default=None)
-    return row_of(where, float(result["seconds"]), None, chosen, figures["test_2016"]["bleu"])
+    seconds = figures.get("train_seconds") or figures["seconds"]  # of training, else of everything
+    return row_of(where, seconds, None, chosen, figures["test_2016"]["bleu"])
 
 
 def row_of(
@@ -119,3 +122,14 @@ def decoding_rows(record: Record | None) -> list[Row]:
          "sentences/s": round(speed["sentences_per_s"], 1)}
         for name, speed in found["searches"].items()
     ]  # fmt: skip
+
+
+def gpu_tables(record: Record | None, beside: Sequence[Row] = ()) -> str:
+    """Return the GPU's name and all tables in Markdown.
+
+    Args:
+        record: of a GPU, or None.
+        beside: rows of trainings to compare with.
+    """
+    parts = [training_rows(record, beside), speed_rows(record), decoding_rows(record)]
+    return "\n\n".join([title(record), *map(markdown_table, parts)])

@@ -44,7 +44,20 @@ def table_lines(
         ValueError: there is no row, rows differ in length, a format is of no column, or the table
             is wider than `WIDEST`.
     """
-    rows = list(rows)
+    names, cells, specs = read(list(rows), header, formats)
+    to_right = [not all(map(is_text, column)) for column in zip(*cells, strict=True)]
+    texts = [list(map(text_of, row, specs)) for row in cells]
+    return aligned(header_lines(names) + texts, to_right)
+
+
+def read(
+    rows: list[Row], header: Sequence[Any] | None, formats: Formats
+) -> tuple[list[str], list[list[Any]], list[str]]:
+    """Return the columns' names, the rows' cells, and a format for each column.
+
+    Raises:
+        ValueError: there is no row.
+    """
     if not rows:
         raise ValueError("the table has no row; give at least one")
     if header is None and isinstance(rows[0], Mapping):
@@ -52,10 +65,26 @@ def table_lines(
     names = [str(name) for name in header or ()]
     cells = [cells_of(row, names) for row in rows]
     check_lengths(cells, names)
-    specs = specs_of(formats, names, len(cells[0]))
-    to_right = [not all(map(is_text, column)) for column in zip(*cells, strict=True)]
+    return names, cells, specs_of(formats, names, len(cells[0]))
+
+
+def markdown_table(
+    rows: Iterable[Row], header: Sequence[Any] | None = None, formats: Formats = ""
+) -> str:
+    """Return rows as a table in Markdown, for a page that is made from results.
+
+    Args:
+        rows: as in `table`.
+        header: as in `table`; without one, rows must be dicts.
+        formats: as in `table`.
+
+    Raises:
+        ValueError: there is no row, rows differ in length, or a format is of no column.
+    """
+    names, cells, specs = read(list(rows), header, formats)
+    marks = [":--" if all(map(is_text, column)) else "--:" for column in zip(*cells, strict=True)]
     texts = [list(map(text_of, row, specs)) for row in cells]
-    return aligned(header_lines(names) + texts, to_right)
+    return "\n".join(f"| {' | '.join(line)} |" for line in [names, marks, *texts])
 
 
 def cells_of(row: Row, names: list[str]) -> list[Any]:
