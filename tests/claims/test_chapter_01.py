@@ -288,11 +288,11 @@ def test_without_attention_the_last_state_is_all_that_passes():
         assert torch.allclose(as_other, other) is not attention
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_attention_learns_to_copy_sooner_than_one_vector_of_four_times_the_size(seed):
-    settings = {"seed": seed, "steps": 150, "longest": 6}
+    settings = {"seed": seed, "steps": 400, "longest": 8}
     share = {
-        (attention, d): share_copied(train_copier(attention, d_model=d, **settings), 6)
+        (attention, d): share_copied(train_copier(attention, d_model=d, **settings), 8)
         for attention, d in ((False, 32), (False, 128), (True, 32))
     }
     assert share[True, 32] > max(share[False, 32], share[False, 128]) + 0.1
