@@ -1,5 +1,6 @@
 """A trained run as one object: sentences in, translations out (section 6.1)."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -86,7 +87,7 @@ class Translator:
         if not folder.has_begun:
             raise ValueError(
                 f"{folder.path} has no weights yet; train it first: "
-                f"python -m transformer_lib train --run {folder.path}"
+                f"python -m transformer_lib train --run {shlex.quote(str(folder.path))}"
             )
         tokenizer = Tokenizer.load(folder.tokenizer_path)
         model = build_model(folder.config.model)

@@ -149,12 +149,12 @@ def test_a_sentence_that_begins_like_no_format_is_text(tmp_path):
 def test_a_heading_is_refused(head, tmp_path):
     path = tmp_path / "head.tsv"
     path.write_text(f"{head}\nthe dog\tder Hund\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"line 1 of .*head.tsv is a heading"):
+    with pytest.raises(ValueError, match=r"first pair of .*head.tsv is a heading"):
         read_tsv(path)
     sides = [tmp_path / "a", tmp_path / "b"]
     for side, word in zip(sides, head.split("\t"), strict=True):
         side.write_text(f"{word}\ntext\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"line 1 of .* is a heading"):
+    with pytest.raises(ValueError, match=r"first pair of .* is a heading"):
         read_parallel(*sides)
 
 

@@ -4,7 +4,7 @@ import shutil
 import pytest
 import torch
 
-from transformer_lib.figures.page import attention_page
+from transformer_lib.figures.page import attention_page, label
 
 NASTY = ["<b>", "&amp;", '"><script>alert(1)</script>', " "]
 WEIGHTS = torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25]]).expand(2, 3, 2, 4)
@@ -64,3 +64,9 @@ def test_a_browser_finds_nothing_to_complain_about(page, tmp_path, theme):
     assert (background == "rgb(255, 255, 255)") == (theme == "light")
     assert complaints == []
     assert found.violations_count == 0, found.generate_report()
+
+
+def test_parts_of_a_letter_are_not_shown_as_spaces():
+    assert [label(piece) for piece in (" ", "", "\N{DOG FACE}", " <b>")] == [
+        "␣", "…", "\N{DOG FACE}", "&lt;b&gt;"
+    ]  # fmt: skip

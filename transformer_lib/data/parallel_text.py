@@ -179,8 +179,8 @@ def require_no_header(text: ParallelText, where: str) -> None:
     first = [side[0].strip(' "#').casefold() for side in text]
     if all(name in HEADINGS for name in first):
         raise ValueError(
-            f"line 1 of {where} is a heading ({text.src[0]!r}, {text.tgt[0]!r}); delete it, or if "
-            "it is a pair, put another before it"
+            f"the first pair of {where} is a heading ({text.src[0]!r}, {text.tgt[0]!r}); delete "
+            "it, or if it is a pair, put another before it"
         )
 
 

@@ -130,4 +130,4 @@ def require_plain(start: bytes, name: str) -> None:
 
 def located(name: str, number: int, error: ValueError) -> ValueError:
     """Return what is wrong with a sentence, with the place where it stands."""
-    return ValueError(f"{name} {number:,} {str(error).removeprefix('the sentence ')}")
+    return ValueError(f"{name} {number:,}{str(error).removeprefix('the sentence')}")

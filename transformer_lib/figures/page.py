@@ -41,7 +41,8 @@ PAGE = """<!doctype html>
 <main>
 <h1>Where the decoder looked</h1>
 <p>A row for each piece that was written, a column for each piece that was read. A number is the
-share of attention, in hundredths; the stronger the colour, the more.</p>
+share of attention, in hundredths; the stronger the colour, the more. ␣ is a space, … a part of the
+letter that follows.</p>
 {body}
 </main>
 <footer><p>Weights show where a layer looked, not why the model chose a word.</p></footer>
@@ -130,5 +131,8 @@ def cell(weight: float) -> str:
 
 
 def label(piece: str) -> str:
-    """Return a piece as text that is safe in HTML; white space alone is shown as a sign."""
-    return escape(piece.strip()) or "␣"
+    """Return a piece as text that is safe in HTML; white space alone is shown as a sign.
+
+    So is nothing at all: a part of a letter, which the piece that completes it shows.
+    """
+    return escape(piece.strip()) or ("␣" if piece else "…")
