@@ -1,7 +1,8 @@
 """How close are translations to their references: BLEU, chrF, exact match (section 6.1).
 
-Scores are comparable only with equal signatures. The paper's own 27.3 and 28.4 were counted on
-tokenised text with compounds split, so no score from here compares with them.
+Scores are comparable only with equal signatures. How the paper's own 27.3 and 28.4 were counted it
+does not say; a script of its authors tokenises and splits words at hyphens. So no score from here
+compares with them.
 """
 
 import json
