@@ -42,7 +42,7 @@ Corpus = Annotated[
 Src = Annotated[
     str | None,
     typer.Option(
-        help="Your source sentences, one on a line; or a .tsv of two columns. May be .gz."
+        help="Your source sentences, one on a line, or a .tsv of two columns; .gz, .bz2, .xz too."
     ),
 ]
 Tgt = Annotated[str | None, typer.Option(help="Their translations, line by line.")]
