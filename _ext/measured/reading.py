@@ -3,12 +3,14 @@
 import math
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 # A careful pace: words of prose a minute, seconds a line of code, seconds a figure.
 WORDS_A_MINUTE = 200
 SECONDS_A_CODE_LINE = 3
 SECONDS_A_FIGURE = 30
 
+SECTION = re.compile(r"(?m)^## +(?P<title>.+?)[ ]*$")
 FOLDED_CODE = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 FOLD = re.compile(
     r"(?ms)^(?P<fence>:{3,}|`{3,})\{(?P<kind>admonition|dropdown)\}[ ]*(?P<title>[^\n]*)\n"
@@ -48,15 +50,23 @@ def reading_time(cells: list[dict]) -> ReadingTime:
 
 
 def _read_in_passing(cells: list[dict]) -> list[dict]:
-    """Return the cells outside the section of exercises."""
+    """Return what stands outside the section of exercises: cells, and parts of cells of text."""
     kept, exercises = [], False
-    for cell in cells:
-        heading = re.search(r"(?m)^## +(.+?)\s*$", _source(cell))
-        if cell["cell_type"] == "markdown" and heading:
-            exercises = heading[1] == "Exercises"
+    for part in (part for cell in cells for part in _cut_at_sections(cell)):
+        heading = SECTION.match(_source(part))
+        if part["cell_type"] == "markdown" and heading:
+            exercises = heading["title"] == "Exercises"
         if not exercises:
-            kept.append(cell)
+            kept.append(part)
     return kept
+
+
+def _cut_at_sections(cell: dict) -> list[dict]:
+    """Return a cell of text in parts, each of which begins with its heading; else the cell."""
+    if cell["cell_type"] != "markdown":
+        return [cell]
+    starts = [0, *(heading.start() for heading in SECTION.finditer(_source(cell))), None]
+    return [cell | {"source": _source(cell)[a:b]} for a, b in pairwise(starts)]
 
 
 def _words(text: str) -> tuple[int, int]:

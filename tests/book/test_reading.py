@@ -51,6 +51,13 @@ def test_reading_goes_on_after_the_exercises():
     assert reading_time(cells) == ReadingTime(3, 0)
 
 
+def test_every_section_of_a_cell_counts_not_only_its_first():
+    together = prose(f"{WORDS}\n## Exercises\n{WORDS}\n## What to take away\n{WORDS}")
+    assert reading_time([together]) == ReadingTime(5, 0)
+    ends_with_exercises = prose(f"## Common misreadings\n{WORDS}\n## Exercises\n{WORDS}")
+    assert reading_time([ends_with_exercises, prose(WORDS)]) == ReadingTime(3, 0)
+
+
 def test_a_fold_ends_where_its_fence_ends():
     inner = f"::::{{dropdown}} Going deeper\n:::{{note}}\n{WORDS}\n:::\n{WORDS}\n::::\n{WORDS}"
     assert reading_time([prose(inner)]) == ReadingTime(2, 5)

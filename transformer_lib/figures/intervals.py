@@ -57,7 +57,7 @@ def plot_intervals(
     interval holds the reference, that is, where no difference is shown.
 
     Args:
-        intervals: name to (estimate, low, high), drawn from the top; such as `Interval`s.
+        intervals: name to (estimate, low, high), drawn from the top; an `Interval` is one.
         title: the message.
         x_label: what is estimated, with its unit.
         reference: where a dashed line stands; None draws none, and every mark is full.
