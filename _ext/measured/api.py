@@ -45,7 +45,8 @@ def read_as_written(app, what, name, obj, options, lines):
     A property's docstring is a sentence, whose words before a colon are no type; |Y| is a length.
     """
     if what == "property":
-        lines[:] = prepare_docstring(obj.fget.__doc__ or "")
+        getter = getattr(obj, "fget", None) or obj.func  # of a cached property
+        lines[:] = prepare_docstring(getter.__doc__ or "")
     lines[:] = [re.sub(r"(?<![`\\])\|(?!`)", r"\\|", line) for line in lines]
 
 
