@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transformer_lib.workbench.intervals import Interval
-from transformer_lib.workbench.table import table, table_lines
+from transformer_lib.workbench.table import markdown_table, table, table_lines
 
 words = st.text("abcxyzäß ", min_size=1, max_size=8).map(str.strip).filter(bool)
 rows = st.lists(st.tuples(words, st.integers(-9999, 9999), words), min_size=1, max_size=6)
@@ -85,3 +85,13 @@ def test_a_table_can_be_read_back(cells):
 def test_a_wrong_table_is_refused_with_its_numbers(wrong, said):
     with pytest.raises(ValueError, match=said):
         wrong()
+
+
+def test_a_table_for_a_page_has_text_to_the_left_and_numbers_to_the_right():
+    rows = [{"run": "ours", "BLEU": 40.873}, {"run": "theirs", "BLEU": None}]
+    assert markdown_table(rows, formats={"BLEU": ".1f"}).splitlines() == [
+        "| run | BLEU |",
+        "| :-- | --: |",
+        "| ours | 40.9 |",
+        "| theirs | not recorded |",
+    ]
