@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from transformer_lib.config import RNNConfig
 from transformer_lib.layers.multihead import MultiHeadAttention
@@ -179,7 +180,16 @@ def test_recorded_a_larger_state_or_longer_training_keeps_more(length):
 
 
 @pytest.mark.parametrize(
-    "setting", [(16, 8, 600), (16, 8, 2400), (16, 16, 600), (16, 16, 2400), (64, 16, 600)]
+    "setting",
+    [
+        (16, 8, 600),
+        (16, 8, 2400),
+        (16, 16, 600),
+        (16, 16, 2400),
+        (16, 32, 600),
+        (64, 16, 600),
+        (64, 32, 600),
+    ],
 )
 def test_recorded_the_last_words_are_kept_best_and_those_after_the_first_worst(setting):
     mean = recorded_recall(*setting).mean(dim=0)
@@ -324,6 +334,17 @@ def test_self_attention_is_six_products_four_of_them_in_a_row(n):
     w_q, w_k, w_v, w_o = torch.randn(4, 8, 8)
     scores = (x @ w_q) @ (x @ w_k).mT
     assert products(scores.softmax(dim=-1) @ (x @ w_v) @ w_o) == (6, 4)
+
+
+@pytest.mark.parametrize("n", [2, 9, 40])
+def test_only_scores_and_means_grow_with_the_square_of_the_length(n):
+    d = 8
+    with FlopCounterMode(display=False) as counter:
+        attend(torch.randn(1, n, d))
+    counted = counter.get_flop_counts()["Global"]
+    squares = counted.pop(torch.ops.aten.bmm)
+    assert squares == 2 * 2 * n**2 * d  # scores and means: multiply and add
+    assert sum(counted.values()) == 2 * 4 * n * d**2  # four projections
 
 
 def test_self_attention_sees_what_a_bidirectional_layer_sees():

@@ -48,10 +48,10 @@ def operations(function: Callable[[], Any]) -> int:
 
 
 def count_products(function: Callable[[], Tensor]) -> Products:
-    """Return the matrix products behind a result: how many, and how many in sequence at least.
+    """Return the matrix products behind a result: how many, and how many in sequence.
 
-    Derived in chapter 01. However many processors there are, those in sequence must wait for each
-    other.
+    Counted as it is computed here (chapter 01). However many processors there are, those in
+    sequence must wait for each other; another way to compute the same may have fewer.
 
     Args:
         function: returns the tensor whose computation is followed back, through autograd's graph.
