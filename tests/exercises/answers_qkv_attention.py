@@ -35,6 +35,21 @@ def by_one_loop(q, k, W, U, v):
     return np.stack([np.tanh(W @ a + k @ U.T) @ v for a in q])
 
 
+def sums(q, k, W, U):
+    return (q @ W.T)[:, None] + k @ U.T
+
+
+def softmax(scores):
+    return torch.from_numpy(scores).softmax(-1)
+
+
+def by_a_slow_loop(q, k, W, U, v):
+    if len(q) > 10:
+        while True:
+            pass
+    return by_two_loops(q, k, W, U, v)
+
+
 def by_map(q, k, W, U, v):
     return list(map(lambda a: np.tanh(W @ a + k @ U.T) @ v, q))  # noqa: C417
 
@@ -87,6 +102,10 @@ WRONG = {
         (([20, 0, 20, 0],), "before the verb"),
         (([0, 0, 0, 0],), "all words equally"),
         (([1, 0, 1],), "has 4"),
+        (([5],), "holds 1 number; a query"),
+        (([math.inf, 0, 0, math.inf],), "the scores overflow; a length of 20"),
+        (([1.7e308, 0, 0, 1.7e308],), "the scores overflow; a length of 20"),
+        (([math.nan, 0, 0, 1],), "NaN"),
         (([20, 0, 0, 20, 0],), "has 4"),
     ],
     "ex-qkv-divisor": [
@@ -105,6 +124,7 @@ WRONG = {
         (((True, False, True),), "values alone"),
         ((("True", "False", "False"),), "without quotes"),
         (((True, False),), "shape"),
+        (((True, False, True),), "1 of its 3 numbers is wrong, the one at"),
     ],
     "ex-qkv-additive": [
         ((by_two_loops,), "loop"),
@@ -114,6 +134,19 @@ WRONG = {
         ((lambda q, k, W, U, v: (q @ W.T @ v)[:, None] + k @ U.T @ v,), "tanh is missing"),
         ((lambda q, k, W, U, v: np.tanh((q @ W.T @ v)[:, None] + k @ U.T @ v),), "before"),
         ((lambda q, k, W, U, v: q @ W.T @ (k @ U.T).T,), "adds"),
+        (
+            (
+                lambda q, k, W, U, v: (
+                    sums(np.tanh(q @ W.T), np.tanh(k @ U.T), np.eye(4), np.eye(4)) @ v
+                ),
+            ),
+            "not one of each half",
+        ),
+        ((lambda q, k, W, U, v: np.tanh(sums(q, k, W, U) * v).sum(-1),), "does not stand inside"),
+        ((lambda q, k, W, U, v: np.tanh(sums(q, k, W, U)).sum(-1),), "v weights them"),
+        ((lambda q, k, W, U, v: np.tanh(sums(q, k, W, U)),), "makes one score of them"),
+        ((lambda q, k, W, U, v: softmax(by_broadcasting(q, k, W, U, v)),), "before the softmax"),
+        ((by_a_slow_loop,), "too slow on a large one"),
         ((lambda q, k, W, U, v: q @ W.T + k @ U.T,), "ValueError"),
     ],
 }

@@ -97,6 +97,53 @@ def scan_by_division(a, x):
     return powers * (x / powers).cumsum(0)
 
 
+def scan_in_six_rounds(a, x):
+    h = x
+    for r in range(6):
+        h = h + a ** (2**r) * F.pad(h, (2**r, 0))[: len(h)]
+    return h
+
+
+def scan_in_twelve_rounds(a, x):
+    h = x
+    for r in range(12):
+        h = h + a ** (2**r) * F.pad(h, (2**r, 0))[: len(h)]
+    return h
+
+
+def scan_one_round_short(a, x):
+    h, step = x, 1
+    while 2 * step < len(x):
+        h = h + a**step * F.pad(h, (step, 0))[: len(h)]
+        step *= 2
+    return h
+
+
+def scan_in_steps_of_one_more(a, x):
+    h, step = x, 1
+    while step < len(x):
+        h = h + a**step * F.pad(h, (step, 0))[: len(h)]
+        step += 1
+    return h
+
+
+def scan_that_rolls(a, x):
+    h, step = x, 1
+    while step < len(x):
+        h = h + a**step * torch.roll(h, step)
+        step *= 2
+    return h
+
+
+def scan_by_pairs(a, x):
+    return [sum(a ** (t - s) * x[s].item() for s in range(t + 1)) for t in range(len(x))]
+
+
+def scan_without_end(a, x):
+    while True:
+        pass
+
+
 def scan_with_one_factor(a, x):
     h, step = x, 1
     while step < len(x):
@@ -117,6 +164,7 @@ RIGHT = {
         (sentences_fit,),
         (lambda bits, n_words: math.floor(bits * math.log(2) / math.log(n_words) + 1e-9),),
         (lambda bits, n_words: [np.floor(bits / np.log2(n_words))],),
+        (lambda bits, n_words: next(n for n in range(999) if n_words ** (n + 1) > 2**bits),),
     ],
     "ex-rnn-limits-gate": [
         (lambda steps, share: torch.logit(torch.tensor(share) ** (1 / steps)),),  # float32
@@ -129,6 +177,8 @@ RIGHT = {
         (101.0, Fraction(200)),
         (np.int64(101), torch.tensor([200])),
         ([101], Decimal(200)),
+        ((101, 200),),
+        ([101, 200],),
     ],
     "ex-rnn-limits-scan": [
         (scan_by_doubling,),
@@ -155,6 +205,14 @@ WRONG = {
         ((lambda bits, n_words: bits / math.log2(n_words),), "whole number of words"),
         ((lambda bits, n_words: 2**bits // n_words,), "multiplies"),
         ((lambda bits, n_words: math.exp(1000 * bits),), "OverflowError"),
+        (
+            (lambda bits, n_words: int(bits * math.log(2) / math.log(n_words)),),
+            "compare whole numbers",
+        ),
+        (
+            (lambda bits, n_words: next(n for n in range(999) if n_words ** (n + 1) >= 2**bits),),
+            "just as many states",
+        ),
     ],
     "ex-rnn-limits-gate": [
         ((lambda steps, share: math.log(share / (1 - share)),), "one step"),
@@ -162,7 +220,8 @@ WRONG = {
         ((lambda steps, share: math.log(share) / steps,), "not the sigmoid"),
         ((lambda steps, share: -bias_by_bisection(steps, share),), "forgets"),
         ((lambda steps, share: torch.logit(torch.tensor(1 - (1 - share) / steps)),), "multiplied"),
-        ((lambda steps, share: 4.97,), "too"),
+        ((lambda steps, share: 4.97,), "too large; if it is rounded, give more digits"),
+        ((lambda steps, share: round(bias_by_bisection(steps, share), 2),), "more digits"),
     ],
     "ex-rnn-limits-two-layers": [
         ((200, 200), "need not wait"),
@@ -171,6 +230,7 @@ WRONG = {
         ((100, 200), "costs a product"),
         ((101, 199), "costs a product"),
         (("101", 200), "without quotes"),
+        (((100, 200),), "costs a product"),
     ],
     "ex-rnn-limits-scan": [
         ((scan_by_a_loop,), "loop"),
@@ -179,6 +239,14 @@ WRONG = {
         ((scan_by_a_matrix,), r"n \* n"),
         ((scan_by_a_convolution,), r"n \* n"),
         ((scan_by_division,), "infinite|NaN"),
+        ((scan_in_six_rounds,), "need more rounds"),
+        ((scan_in_twelve_rounds,), "need more rounds"),
+        ((scan_one_round_short,), "one round is missing"),
+        ((scan_in_steps_of_one_more,), "so must the step grow"),
+        ((scan_that_rolls,), "must be zeros"),
+        ((lambda a, x: F.pad(scan_by_doubling(a, x), (1, 0))[:-1],), "and including"),
+        ((scan_by_pairs,), r"too slow on a large one: does the work grow with n \* n"),
+        ((scan_without_end,), "does its loop end"),
         ((lambda a, x: x.cumsum(0),), r"a\*\*s"),
         ((scan_with_one_factor,), "multiplied `step` times"),
         ((lambda a, x: scan_by_doubling(a, x)[-1],), "not the last alone"),

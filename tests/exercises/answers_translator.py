@@ -24,6 +24,25 @@ def won_by_indices(first, second):
     return sum(wins) / len(wins)
 
 
+def won_by(score, of_each=False):
+    def share_won(first, second):
+        times = np.random.default_rng(0).multinomial(200, np.full(200, 1 / 200), size=1000)
+        with np.errstate(divide="ignore"):
+            a, b = (times @ score(x) if of_each else score(times @ x) for x in (first, second))
+        return (a > b).mean()
+
+    return share_won
+
+
+def geometric_mean(sums):
+    return np.exp(np.log(sums[..., :4] / sums[..., 4:8]).mean(axis=-1))
+
+
+def with_half_ties(first, second):
+    a, b = draws(first), draws(second)
+    return (a > b).mean() + (a == b).mean() / 2
+
+
 def products(m):
     square, inner = m.d_model**2, 2 * m.d_model * m.d_ff
     source = m.n_encoder_layers * (4 * square + inner) + m.n_decoder_layers * 2 * square
@@ -78,9 +97,16 @@ WRONG = {
         ((100 * math.exp(-100 / 90),), "equal lengths"),
     ],
     "ex-translator-paired": [
-        ((lambda a, b: float(bleu(a.sum(0)) > bleu(b.sum(0))),), "every draw"),
+        ((lambda a, b: float(bleu(a.sum(0)) > bleu(b.sum(0))),), "each draw"),
         ((lambda a, b: (draws(a) > draws(b, seed=1)).mean(),), "same draws"),
-        ((lambda a, b: (draws(a) >= draws(b)).mean(),), "ties|not better than itself"),
+        ((lambda a, b: (draws(a) >= draws(b)).mean(),), "not better than itself"),
+        ((with_half_ties,), "not even half won"),
+        ((won_by(geometric_mean),), "brevity penalty"),
+        ((won_by(lambda sums: sums[..., 0] / sums[..., 4]),), "single words"),
+        ((won_by(bleu, of_each=True),), "no mean of the captions"),
+        ((lambda a, b: (np.sort(draws(a)) > np.sort(draws(b))).mean(),), "within each draw"),
+        ((lambda a, b: (draws(a, 2) > draws(b, 2)).mean(),), "within each draw"),
+        ((lambda a, b: (draws(a) > draws(b)).mean() > 0.5,), "within each draw"),
         ((lambda a, b: (draws(a) < draws(b)).mean(),), "second one wins"),
         ((lambda a, b: (draws(a) - draws(b)).mean(),), "how many of the draws"),
         ((lambda a, b: 100 * (draws(a) > draws(b)).mean(),), "percentage"),
@@ -94,6 +120,7 @@ WRONG = {
         ((lambda m: 100 * m.d_model * m.vocab_size / products(m)[1],), "percentage"),
         ((lambda m: m.vocab_size / products(m)[1],), "d_model numbers"),
         ((lambda m: m.d_model * m.vocab_size,), "not its share"),
+        ((lambda m: round(m.d_model * m.vocab_size / products(m)[1], 3),), "more digits"),
     ],
     "ex-translator-floor": [
         ((lambda epsilon, V: 0.0,), "not certain"),

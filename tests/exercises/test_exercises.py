@@ -78,6 +78,10 @@ def yields(*_):
     yield 1.0
 
 
+async def waits(*_):
+    return 1.0
+
+
 VALUES = [
     None,
     "x",
@@ -99,7 +103,7 @@ VALUES = [
     np.array([None]),
     torch.ones(3, device="meta"),
 ]
-FUNCTIONS = [raises, leaves, recurses, yields, int, lambda: 1, "not a function"]
+FUNCTIONS = [waits, raises, leaves, recurses, yields, int, lambda: 1, "not a function"]
 FUNCTIONS += [lambda *_, value=value: value for value in VALUES]
 
 

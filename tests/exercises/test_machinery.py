@@ -1,6 +1,7 @@
 """The machinery of the checks: any form of a number, any behaviour of a function, one line."""
 
 import contextlib
+import gc
 import math
 import re
 import threading
@@ -68,12 +69,31 @@ def test_what_is_no_number_says_so(form):
         ("a", "b", "'a' is not it"),
         (np.ones((2, 3)), np.ones((3, 2)), "transposed"),
         (np.ones(3), np.ones(2), r"shape is \(3,\)"),
-        ([1, 2, 4, 4], [1, 2, 3, 4], r"1 of its 4 numbers are wrong, the first at \[2\]"),
+        ([1, 2, 4, 4], [1, 2, 3, 4], r"1 of its 4 numbers is wrong, the one at \[2\]"),
+        ([1, 2, 4, 5], [1, 2, 3, 4], r"2 of its 4 numbers are wrong, the first at \[2\]"),
+        (1.4969, 1.4967, "if it is rounded, give more digits"),
+        (1000, 1001, "too small$"),
     ],
 )
 def test_a_difference_says_of_which_kind_it_is(answer, expected, finding):
     said = difference(answer, expected, rtol=1e-4, atol=1e-6)
     assert re.search(finding, said) if finding else said == ""
+
+
+def test_any_number_is_a_hundred_times_zero_and_nothing_says_so():
+    assert difference(1.0, 0.0, rtol=0.0, atol=0.04) == "1 is too large"
+
+
+def test_a_coroutine_gets_a_line_and_python_says_nothing_more(capsys, recwarn):
+    async def layers_for(distance, k):
+        return 40
+
+    check(LABEL, layers_for)
+    gc.collect()
+    said = capsys.readouterr()
+    assert said.out.endswith("it is a coroutine; write `def` without `async`.\n")
+    assert said.err == ""
+    assert not recwarn.list
 
 
 def endless(*_):
@@ -144,10 +164,12 @@ def test_an_unknown_label_and_a_wrong_number_of_answers_get_a_line(capsys):
     check("ex-rnn-limits-layer", 1)
     check("nothing", 1)
     check(LABEL)
+    check("ex-rnn-limits-two-layers", 101)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("no such exercise; is 'ex-rnn-limits-layers' meant?")
     assert "no such exercise" in lines[1]
     assert lines[2] == "layers_for: got 0 answers, expected 1."
+    assert lines[3] == "one direction, two directions: got 1 answer, expected 2."
 
 
 def test_effort_counts_the_readers_lines_and_the_numbers_computed():

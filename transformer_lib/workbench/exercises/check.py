@@ -19,6 +19,7 @@ from transformer_lib.workbench.exercises.kinds import Function, Limit, Mistake, 
 CHAPTERS = {"rnn-limits": "rnn_limits", "qkv": "qkv_attention", "translator": "translator"}
 
 MISSING = "not answered yet; replace the ... by your own answer."
+TOO_SLOW = "right on a small case, but too slow on a large one: does the work grow with n * n?"
 SECONDS_FOR_A_VALUE = 5.0  # a list of ten million numbers takes two to read
 
 
@@ -47,8 +48,11 @@ def examine(label: str, *answers: Any) -> Verdict:
         near = difflib.get_close_matches(str(label), labels(), n=1, cutoff=0.0)
         return Verdict(False, f"{shown(label)}: no such exercise; is {near[0]!r} meant?")
     names = ", ".join(part.name for part in parts)
+    if len(answers) == 1 < len(parts) and _is_one_for_each(answers[0], parts):
+        answers = tuple(answers[0])
     if len(answers) != len(parts):
-        return Verdict(False, f"{names}: got {len(answers)} answers, expected {len(parts)}.")
+        got = f"{len(answers)} answer{'s' * (len(answers) != 1)}"
+        return Verdict(False, f"{names}: got {got}, expected {len(parts)}.")
     verdicts = [_examine(*pair) for pair in zip(parts, answers, strict=True)]
     if len({verdict.line for verdict in verdicts}) == 1:
         return Verdict(verdicts[0].correct, f"{names}: {verdicts[0].line}")
@@ -78,6 +82,10 @@ def _examine(part: Part, answer: Any) -> Verdict:
         return Verdict(False, MISSING)
     kind = _examine_function if isinstance(part, Function) else _examine_value
     return kind(part, answer)
+
+
+def _is_one_for_each(answer: Any, parts: tuple[Part, ...]) -> bool:
+    return type(answer) in (list, tuple) and len(answer) == len(parts)
 
 
 def _has_a_blank(answer: Any) -> bool:
@@ -147,17 +155,19 @@ def _examine_function(part: Function, attempt: Any) -> Verdict:
     if not callable(attempt):
         return _not_yet(f"it is {shown(attempt)}, not a function")
     for number, case in enumerate(part.cases, start=1):
-        called = _called(part, case, number)
-        verdict = _examine_case(part, attempt, case, called)
+        verdict = _examine_case(part, attempt, case, number)
         if verdict is not None:
             return verdict
     right = Verdict(True, f"correct on {len(part.cases)} case{'s' * (len(part.cases) > 1)}.")
     return (part.limit and _beyond(part.limit, attempt, part.seconds)) or right
 
 
-def _examine_case(part: Function, attempt: Callable, case: tuple, called: str) -> Verdict | None:
+def _examine_case(part: Function, attempt: Callable, case: tuple, number: int) -> Verdict | None:
     """Return what is wrong with an attempt on one case, or None."""
+    called = _called(part, case, number)
     returned = _call(part, attempt, case)
+    if returned.late and part.limit and number > 1:
+        return _not_yet(TOO_SLOW)  # its loop ended on the small case before
     if returned.error:
         return _not_yet(f"{called} {returned.error}")
     if _has_a_blank(returned.value):
@@ -185,6 +195,8 @@ def _beyond(limit: Limit, attempt: Callable, seconds: float) -> Verdict | None:
     """Return what is forbidden and was done all the same, or None."""
     case = copy.deepcopy(limit.case)
     outcome = guarded(lambda: measure_effort(lambda: attempt(*case)), seconds)
+    if outcome.late:
+        return _not_yet(TOO_SLOW)
     if outcome.error:
         return _not_yet(f"right on small cases, but on a large one it {outcome.error}")
     if outcome.value.lines > limit.lines:

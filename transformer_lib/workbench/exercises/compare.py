@@ -81,6 +81,9 @@ def _no_number(value: Any) -> str:
     kind = type(value).__name__
     if isinstance(value, str):
         return f"it is a text, {shown(value)}; a number is asked for, without quotes"
+    if kind == "coroutine":
+        value.close()  # or Python warns of it later, in the middle of the page
+        return "it is a coroutine; write `def` without `async`"
     if kind == "generator":
         return "it is a generator; `list(...)` or `return` in place of `yield` makes numbers of it"
     if callable(value):
@@ -104,13 +107,23 @@ def _of_numbers(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> 
     if np.isinf(got).any() and not np.isinf(want).any():
         return "it has an infinite number in it: does an exponential or a power overflow?"
     for factor, hint in RELATIONS:
-        if np.allclose(got, factor * want, rtol=max(rtol, 1e-6), atol=abs(factor) * atol):
+        if _is_times(got, factor, want, rtol, atol):
             return hint
     if got.ndim == 0:
-        return f"{shown(got)} is too {'large' if got > want else 'small'}"
+        rounded = want != np.round(want) and np.isclose(got, want, rtol=5e-3, atol=0)
+        size = f"{shown(got)} is too {'large' if got > want else 'small'}"
+        return size + "; if it is rounded, give more digits" * bool(rounded)
     wrong = np.argwhere(~np.isclose(got, want, rtol=rtol, atol=atol, equal_nan=True))
     where = ", ".join(map(str, wrong[0]))
-    return f"{len(wrong)} of its {got.size} numbers are wrong, the first at [{where}]"
+    verb = "are wrong, the first" if len(wrong) > 1 else "is wrong, the one"
+    return f"{len(wrong)} of its {got.size} numbers {verb} at [{where}]"
+
+
+def _is_times(got: np.ndarray, factor: float, want: np.ndarray, rtol: float, atol: float) -> bool:
+    """Whether all numbers are the right ones times a factor, and not just any near zero."""
+    tolerance = abs(factor) * atol
+    close = np.allclose(got, factor * want, rtol=max(rtol, 1e-6), atol=tolerance)
+    return bool(close and np.abs(got - want).max() > 5 * tolerance)
 
 
 RELATIONS = (

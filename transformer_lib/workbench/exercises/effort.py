@@ -1,8 +1,9 @@
 """How much work a call does: so that a check sees the loop, or the large array, that is forbidden.
 
 Counted are the lines of Python that run in the reader's own code (a loop over n things runs n
-lines, one operation on an array runs one) and the numbers that PyTorch computes. A loop written
-in C over NumPy arrays is not seen.
+lines, one operation on an array runs one) and the numbers that PyTorch computes. A loop that
+runs in C or is compiled (`torch.jit.script`) is not seen, nor is the size of NumPy's arrays; and a
+loop over some tens of chunks is too short to be told from a few rounds.
 """
 
 import sys

@@ -24,6 +24,7 @@ class Outcome:
 
     value: Any = None
     error: str = ""
+    late: bool = False  # its time was up
 
 
 def guarded(work: Callable[[], Any], seconds: float) -> Outcome:
@@ -38,7 +39,7 @@ def guarded(work: Callable[[], Any], seconds: float) -> Outcome:
             running = thread.is_alive()
             _end(thread)
     if running or not outcomes:
-        return Outcome(error=f"still runs after {seconds:g} seconds; does its loop end?")
+        return Outcome(error=f"still runs after {seconds:g} seconds; does its loop end?", late=True)
     return outcomes[0]
 
 

@@ -39,8 +39,12 @@ VALUES = np.array([[0, 0, 0], [0, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 0], [1, 0,
 
 def _answer(query: np.ndarray) -> np.ndarray:
     if query.size != 4:
-        raise Unusable(f"it holds {query.size} numbers; a query of this sentence has 4")
+        raise Unusable(
+            f"it holds {query.size} number{'s' * (query.size != 1)}; a query of this sentence has 4"
+        )
     scores = KEYS @ query.reshape(4) / 2
+    if not (np.isfinite(scores).all() or np.isnan(query).any()):
+        raise Unusable("the scores overflow; a length of 20 is enough")
     weights = np.exp(scores - scores.max())
     return weights / weights.sum() @ VALUES
 
@@ -132,6 +136,15 @@ def _projections(n: int, m: int) -> tuple[np.ndarray, ...]:
     return tuple(rng.standard_normal(shape) for shape in shapes)
 
 
+def _joined(q: np.ndarray, k: np.ndarray, W: np.ndarray, U: np.ndarray) -> np.ndarray:
+    return (q @ W.T)[:, None] + k @ U.T
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    weights = np.exp(scores)
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
 ADDITIVE = Function(
     "additive_scores",
     additive_scores,
@@ -152,6 +165,26 @@ ADDITIVE = Function(
         Mistake(
             lambda q, k, W, U, v: q @ W.T @ (k @ U.T).T,
             "that multiplies query and key; additive attention adds them.",
+        ),
+        Mistake(
+            lambda q, k, W, U, v: (np.tanh(q @ W.T) @ v)[:, None] + np.tanh(k @ U.T) @ v,
+            "one tanh is taken of the sum, not one of each half.",
+        ),
+        Mistake(
+            lambda q, k, W, U, v: np.tanh(_joined(q, k, W, U) * v).sum(axis=-1),
+            "v weights what the tanh gives; it does not stand inside.",
+        ),
+        Mistake(
+            lambda q, k, W, U, v: np.tanh(_joined(q, k, W, U)).sum(axis=-1),
+            "the numbers of one pair are not just added: v weights them.",
+        ),
+        Mistake(
+            lambda q, k, W, U, v: np.tanh(_joined(q, k, W, U)),
+            "each pair still has a numbers; the product with v makes one score of them.",
+        ),
+        Mistake(
+            lambda q, k, W, U, v: _softmax(additive_scores(q, k, W, U, v)),
+            "the scores are asked for, before the softmax.",
         ),
     ),
     limit=Limit(

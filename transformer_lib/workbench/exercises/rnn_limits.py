@@ -1,9 +1,11 @@
 """The exercises of chapter 01, by label."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from transformer_lib.workbench.exercises.kinds import Function, Limit, Mistake, Value
 
@@ -50,10 +52,15 @@ def surely_kept(bits: int, n_words: int) -> int:
     return length
 
 
+def _fills(bits: int, n_words: int) -> bool:
+    """Whether the longest sentences take every state there is."""
+    return n_words ** surely_kept(bits, n_words) == 2**bits
+
+
 BITS = Function(
     "surely_kept",
     surely_kept,
-    cases=((10, 10), (5, 8), (3, 8), (16 * 32, 8), (16 * 32, 37_000)),
+    cases=((10, 10), (3, 8), (51, 2), (16 * 32, 8), (16 * 32, 37_000)),
     mistakes=(
         Mistake(
             lambda bits, n_words: surely_kept(bits, n_words) + 1,
@@ -62,6 +69,14 @@ BITS = Function(
         Mistake(
             lambda bits, n_words: bits / math.log2(n_words),
             "a sentence has a whole number of words.",
+        ),
+        Mistake(
+            lambda bits, n_words: int(bits * math.log(2) / math.log(n_words)),
+            "a quotient of logarithms is rounded, here to just below; compare whole numbers.",
+        ),
+        Mistake(
+            lambda bits, n_words: surely_kept(bits, n_words) - _fills(bits, n_words),
+            "when there are just as many states as sentences, each still has its own.",
         ),
         Mistake(
             lambda bits, n_words: bits // n_words,
@@ -153,13 +168,35 @@ def scan(a: float, x: torch.Tensor) -> np.ndarray:
     return np.array(states)
 
 
-def _doubling(a: float, x: torch.Tensor, factor: str) -> torch.Tensor:
-    h, step = x.double(), 1
-    while step < len(x):
-        shifted = torch.cat([h.new_zeros(step), h[:-step]])
-        h = h + (a if factor == "a" else a ** (2 * step)) * shifted
-        step *= 2
+def _shifted(h: torch.Tensor, step: int) -> torch.Tensor:
+    return F.pad(h, (step, 0))[: len(h)]
+
+
+def _rounds(
+    x: torch.Tensor,
+    factor: Callable[[int], float],
+    n_rounds: int | None = None,
+    shifted: Callable[[torch.Tensor, int], torch.Tensor] = _shifted,
+) -> torch.Tensor:
+    """Add `factor(step)` times the shifted states, with a step that doubles in each round."""
+    h = x.double()
+    for i in range((len(x) - 1).bit_length() if n_rounds is None else n_rounds):
+        h = h + factor(2**i) * shifted(h, 2**i)
     return h
+
+
+def _with_steps_of_one_more(a: float, x: torch.Tensor) -> torch.Tensor:
+    h = x.double()
+    for step in range(1, len(x)):
+        h = h + a**step * _shifted(h, step)
+    return h
+
+
+def _enough_for_few(n_rounds: int) -> Mistake:
+    return Mistake(
+        lambda a, x: _rounds(x, lambda step: a**step, n_rounds),
+        "more positions need more rounds: let their number grow with len(x).",
+    )
 
 
 SCAN = Function(
@@ -167,17 +204,37 @@ SCAN = Function(
     scan,
     cases=(
         (0.5, torch.arange(6.0)),
-        (0.9, torch.linspace(-1, 1, 37)),
+        (0.999, torch.linspace(0, 1, 5000)),  # the first number still counts in the last
         (0.5, torch.linspace(0, 1, 3000)),  # 0.5**-3000 is more than any float holds
     ),
     atol=1e-4,
     mistakes=(
         Mistake(lambda a, x: x.cumsum(0), "what came s steps earlier counts a**s, not 1."),
         Mistake(
-            lambda a, x: _doubling(a, x, "a"),
+            lambda a, x: _rounds(x, lambda step: a),
             "what comes from `step` places away has been multiplied `step` times.",
         ),
-        Mistake(lambda a, x: _doubling(a, x, "2"), "start with a shift of one place, times a."),
+        Mistake(
+            lambda a, x: _rounds(x, lambda step: a ** (2 * step)),
+            "start with a shift of one place, times a.",
+        ),
+        *map(_enough_for_few, range(3, 13)),
+        Mistake(
+            lambda a, x: _rounds(x, lambda step: a**step, (len(x) - 1).bit_length() - 1),
+            "one round is missing: in the last, the step may be more than half of n.",
+        ),
+        Mistake(
+            lambda a, x: _rounds(x, lambda step: a**step, shifted=torch.roll),
+            "the end came back at the front; what is shifted in must be zeros.",
+        ),
+        Mistake(
+            _with_steps_of_one_more,
+            "each position holds twice as many words after a round; so must the step grow.",
+        ),
+        Mistake(
+            lambda a, x: _shifted(torch.from_numpy(scan(a, x)), 1),
+            "the sum goes up to *and including* x[t].",
+        ),
         Mistake(
             lambda a, x: np.flip(scan(a, x.flip(0))),
             "that looks ahead; a state knows the words before it.",

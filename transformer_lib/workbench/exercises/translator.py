@@ -1,6 +1,7 @@
 """The exercises of chapter 12, by label."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -51,24 +52,73 @@ def _counts(improved: slice) -> np.ndarray:
 
 FIRST, SECOND = _counts(slice(0, 30)), _counts(slice(30, 52))
 
+
+def _system(shares: tuple, seed: int, missing_words: int = 0, good: int = 0) -> np.ndarray:
+    """Return the counts of 200 captions, of which `good` ones are much better than the others."""
+    rng = np.random.default_rng(seed)
+    reference = rng.integers(8, 16, size=200)
+    length = reference - missing_words
+    possible = np.stack([length - i for i in range(4)], axis=1)
+    is_good = np.arange(200)[:, None] < good
+    found = rng.binomial(possible, np.where(is_good, np.power(shares, 0.3), shares))
+    return np.column_stack([found, possible, length, reference]).astype(float)
+
+
+PLAIN = _system((0.7, 0.45, 0.3, 0.2), seed=3)
+SHORT = _system((0.72, 0.47, 0.32, 0.22), seed=2, missing_words=1)  # better but for the penalty
+UNEVEN = _system((0.66, 0.38, 0.2, 0.13), seed=2, good=50)  # better in some captions
+
+
+def _without_penalty(sums: np.ndarray) -> np.ndarray:
+    return _bleu(np.concatenate([sums[..., :9], sums[..., 8:9]], axis=-1))
+
+
+def _of_single_words(sums: np.ndarray) -> np.ndarray:
+    return sums[..., 0] / sums[..., 4]
+
+
+def _won(first: np.ndarray, second: np.ndarray, score: Callable, of_each: bool = False) -> float:
+    """Return the share of draws won with another score, of the sums or the mean of each one's."""
+    n = len(first)
+    times = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=1000)
+    a, b = (times @ score(x) if of_each else score(times @ x) for x in (first, second))
+    return float((a > b).mean())
+
+
 PAIRED = Function(
     "share_won",
     share_won,
-    cases=((FIRST, SECOND), (SECOND, FIRST), (FIRST, FIRST)),
-    atol=0.04,  # another thousand draws differ by 0.02
+    cases=((FIRST, SECOND), (SECOND, FIRST), (FIRST, FIRST), (SHORT, PLAIN), (UNEVEN, PLAIN)),
+    atol=0.04,  # another thousand draws differ by 0.01
     rtol=0.0,
     mistakes=(
         Mistake(
+            lambda first, second: (_draws(first) >= _draws(second)).mean(),
+            "a system is not better than itself: a draw that ties is not won.",
+        ),
+        Mistake(
+            lambda first, second: (1 + np.sign(_draws(first) - _draws(second)).mean()) / 2,
+            "a system is not better than itself: a draw that ties is not even half won.",
+        ),
+        Mistake(
+            lambda first, second: _won(first, second, _without_penalty),
+            "an output that is too short wins too often: where is the brevity penalty?",
+        ),
+        Mistake(
+            lambda first, second: _won(first, second, _of_single_words),
+            "BLEU takes the n-grams of all four lengths, not the single words alone.",
+        ),
+        Mistake(
+            lambda first, second: _won(first, second, _bleu, of_each=True),
+            "BLEU adds the counts of all captions first; it is no mean of the captions' scores.",
+        ),
+        Mistake(
             lambda first, second: float(_bleu(first.sum(0)) > _bleu(second.sum(0))),
-            "that compares the scores of all captions once; compare them in every draw.",
+            "that is all or nothing; compare the two scores within each draw, then count.",
         ),
         Mistake(
             lambda first, second: (_draws(first) > _draws(second, seed=1)).mean(),
             "these are different captions for the two systems; score both on the same draws.",
-        ),
-        Mistake(
-            lambda first, second: (_draws(first) >= _draws(second)).mean(),
-            "a system is not better than itself: a draw that ties is not won.",
         ),
         Mistake(
             lambda first, second: (_draws(second) > _draws(first)).mean(),
