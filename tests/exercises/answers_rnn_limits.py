@@ -245,7 +245,7 @@ WRONG = {
         ((scan_in_steps_of_one_more,), "so must the step grow"),
         ((scan_that_rolls,), "must be zeros"),
         ((lambda a, x: F.pad(scan_by_doubling(a, x), (1, 0))[:-1],), "and including"),
-        ((scan_by_pairs,), r"too slow on a large one: does the work grow with n \* n"),
+        ((scan_by_pairs,), r"too slow on a large one: a loop, or work that grows with n \* n"),
         ((scan_without_end,), "does its loop end"),
         ((lambda a, x: x.cumsum(0),), r"a\*\*s"),
         ((scan_with_one_factor,), "multiplied `step` times"),

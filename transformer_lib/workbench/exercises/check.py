@@ -19,7 +19,9 @@ from transformer_lib.workbench.exercises.kinds import Function, Limit, Mistake, 
 CHAPTERS = {"rnn-limits": "rnn_limits", "qkv": "qkv_attention", "translator": "translator"}
 
 MISSING = "not answered yet; replace the ... by your own answer."
-TOO_SLOW = "right on a small case, but too slow on a large one: does the work grow with n * n?"
+TOO_SLOW = (
+    "right on a small case, but too slow on a large one: a loop, or work that grows with n * n?"
+)
 SECONDS_FOR_A_VALUE = 5.0  # a list of ten million numbers takes two to read
 
 
