@@ -35,7 +35,7 @@ def modules(root: Path, page: str) -> str:
 
 
 def _module(name: str) -> str:
-    directive = f".. automodule:: {name}\n   :members:\n   :show-inheritance:"
+    directive = f".. automodule:: {name}\n   :members:\n   :show-inheritance:\n   :no-value:"
     return f"## `{name}`\n\n```{{eval-rst}}\n{directive}\n```"
 
 

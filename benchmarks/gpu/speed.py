@@ -70,7 +70,7 @@ def our_speed(data: Prepared, way: Way, sizes: Sizes) -> Figures:
     config, world = data.run.config, World.from_env(data.run.config.train.device)
     torch.manual_seed(config.train.seed)
     model = build_model(config.model)
-    batches = training_batches(config, data.train, world)
+    batches = training_batches(config, data.train, world, model.pads_matter)
     short = config.train.updated(
         graphs=way.graphs, precision=way.precision, steps=sizes.updates,
         log_every=max(1, sizes.updates // 10), evaluate_every=10**9,

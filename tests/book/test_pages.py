@@ -80,7 +80,8 @@ def test_every_image_has_alt_text(book):
 
 def test_every_page_has_the_version_and_says_how_to_report_an_error(book):
     wanted = f"version {version(ROOT)}. Found an error?"
-    assert [p.name for p in pages(book) if wanted not in soup(p).footer.get_text()] == []
+    feet = {p.name: " ".join(f.get_text() for f in soup(p).find_all("footer")) for p in pages(book)}
+    assert [name for name, foot in feet.items() if wanted not in foot] == []
 
 
 def test_pages_name_no_path_of_this_machine(book):

@@ -210,7 +210,11 @@ def test_a_stop_loses_the_jobs_at_work_alone_and_ends_all_processes(tmp_path, st
     (tmp_path / "slow.py").write_text(SCRIPT, encoding="utf-8")
     command = [sys.executable, tmp_path / "slow.py", "--into", tmp_path, "--jobs", "2"]
     at_work = [tmp_path / "began_3", tmp_path / "began_4"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # A shell that runs the tests in the background lets its children ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     until(lambda: all(file.exists() and file.read_text() for file in at_work))
     if stop == signal.SIGINT:
         os.killpg(process.pid, stop)  # as a terminal does: to every process
