@@ -36,22 +36,25 @@ def config(tmp_path):
     )
 
 
-def trains_and_translates(config, path):
-    """Train, load and translate; one sentence is blank."""
-    outcome = train_run(config, path, quiet=True)
-    assert outcome.reason in ("finished", "no better")
-    translations = Translator.load(path, device="cpu").translate(["The dog sleeps.", ""])
-    assert len(translations) == 2
-    assert translations[1] == ""
+def trained_translator(config, path):
+    """Train as a user does, and load what was trained."""
+    assert train_run(config, path, quiet=True).reason in ("finished", "no better")
+    return Translator.load(path, device="cpu")
 
 
 @pytest.mark.parametrize("settings", CHOICES, ids=lambda settings: settings[0])
 def test_every_choice_trains_and_translates(config, settings, tmp_path):
-    trains_and_translates(config.with_settings(*settings), tmp_path / "run")
+    config = config.with_settings(*settings)
+    translator = trained_translator(config, tmp_path / "run")
+    assert translator.config == config
+    assert translator.translate(["The dog sleeps.", ""])[1:] == [""]
 
 
 @pytest.mark.parametrize("model", RIVALS, ids=lambda model: type(model).__name__)
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_every_family_trains_and_translates(config, model, precision, tmp_path):
     config = config.with_settings(f"train.precision={precision}")
-    trains_and_translates(dataclasses.replace(config, model=model), tmp_path / "run")
+    config = dataclasses.replace(config, model=model)
+    translator = trained_translator(config, tmp_path / "run")
+    assert type(translator.config.model) is type(model)
+    assert translator.translate(["The dog sleeps.", ""])[1:] == [""]

@@ -10,21 +10,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import luggage, programme, speed, trainings
 from benchmarks.gpu.programme import FIRST, PLAN, Job, Programme
 from benchmarks.gpu.sizes import FULL, TINY, WAYS, settings_of
-from transformer_lib.config import EOS, ModelConfig
-from transformer_lib.data.pairs import EncodedPairs
 from transformer_lib.models import build_model
 from transformer_lib.recipe import train_run
 from transformer_lib.training import checkpoint
-from transformer_lib.workbench.cost import training_flops
 
 ROOT = Path(__file__).resolve().parents[1]
 GRAMMAR = TINY._replace(settings=(*TINY.settings, "data.corpus=grammar"))
@@ -286,25 +281,6 @@ def test_scoring_is_no_training_time():
     assert (found["train_s"], found["seconds_to_goal"], found["steps"]) == (39.0, 29.0, 6)
     assert trainings.told(metrics[:2])["seconds_to_goal"] is None
     assert trainings.told([])["curve"] == []
-
-
-def test_operations_are_those_that_torch_counts():
-    model = ModelConfig(
-        vocab_size=50, d_model=16, n_heads=2, n_encoder_layers=2, n_decoder_layers=3, d_ff=24
-    )
-    source = np.random.default_rng(0)
-    lengths = [(3, 5), (7, 2), (6, 6)]
-    rows = [
-        (source.integers(3, 50, n_src).tolist(), [*source.integers(3, 50, n_tgt - 1).tolist(), EOS])
-        for n_src, n_tgt in lengths
-    ]
-    transformer = build_model(model)
-    with FlopCounterMode(display=False) as counter:
-        for src, tgt in rows:
-            transformer(torch.tensor([src]), torch.tensor([tgt]), returns="all")
-    forward = counter.get_total_flops() / sum(t for _, t in lengths)
-    assert training_flops(model, EncodedPairs(rows)) == pytest.approx(3 * forward)
-    assert training_flops(model, EncodedPairs(rows), 2) == pytest.approx(6 * forward)
 
 
 @pytest.mark.usefixtures("unchecked_shapes")  # tutorials' batches are lists of NumPy's numbers

@@ -65,7 +65,9 @@ def test_the_commands_run_one_after_the_other(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("setting", sorted(set(re.findall(r"--set ([\w.]+=[\w./]+)", GUIDE))))
 def test_a_setting_that_the_guide_names_exists(setting):
-    PRESETS["small"].with_settings(setting)
+    group, key = setting.partition("=")[0].split(".")
+    changed = PRESETS["small"].with_settings(setting).to_dict()[group][key]
+    assert str(changed) == setting.partition("=")[2]
 
 
 def test_what_the_guide_says_of_the_presets_is_so():

@@ -1,5 +1,6 @@
 """What every corpus says of itself. A new one is a class of this kind and a line in `CORPORA`."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
@@ -19,7 +20,7 @@ class TrainingText(NamedTuple):
     valid: ParallelText
 
 
-class BaseCorpus:
+class BaseCorpus(ABC):
     """A corpus: its splits, how they are read, and what one should know of scores on them.
 
     Args:
@@ -58,9 +59,9 @@ class BaseCorpus:
         lowercase = self.data.lowercase
         return ParallelText(*([normal(line, lowercase) for line in side] for side in text))
 
+    @abstractmethod
     def read(self, split: str) -> ParallelText:
         """Read one split that there is, as it stands."""
-        raise NotImplementedError
 
     def for_training(self) -> TrainingText:
         """Load what training needs."""
@@ -75,9 +76,9 @@ class BaseCorpus:
         """Return the pairs of a split with the words that translate each other, where known."""
         return None
 
+    @abstractmethod
     def note(self, splits: Sequence[str]) -> str:
         """Return what one should know about scores on these splits before quoting them."""
-        raise NotImplementedError
 
     @staticmethod
     def is_usual(sentence: str) -> bool:
